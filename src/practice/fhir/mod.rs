@@ -1,0 +1,1 @@
+//! FHIR R4 over HTTPS: the first adapter of [`super::PracticeSystem`].

@@ -1,0 +1,172 @@
+//! A practice's clinical system, as the rest of Wellbridge sees it: poll, read, file.
+//!
+//! [`PracticeSystem`] is the port; [`fhir`] (FHIR R4 over HTTPS) is its first adapter, Send Document over MESH and
+//! others come as further ones. What is *in* the port is the domain's language; no FHIR type leaves the adapter.
+//! NHS routes are asynchronous, so filing answers [`Receipt::Filed`] or [`Receipt::Handed`].
+
+pub mod fhir;
+
+use jiff::Timestamp;
+
+use crate::effect::EffectError;
+use crate::referral::episode::{Closed, Hold, Moment};
+use crate::referral::{FilingId, Ons4, Referral, Sharing, Source};
+
+/// One practice's system.
+#[async_trait::async_trait]
+pub trait PracticeSystem: Send + Sync {
+    /// Reads one page of what changed. The first page starts at `since`; a later one at the `next` of the page before.
+    /// Entries are parsed one by one: a bad entry is an [`Input::Unreadable`], never an error of the page.
+    async fn poll(&self, from: &PollFrom) -> Result<Page, EffectError>;
+
+    /// Reads one request again, with its patient and consent, as the record stands now.
+    async fn read(&self, source: &Source) -> Result<Input, EffectError>;
+
+    /// Writes one clinical filing; doing it twice writes it once.
+    async fn file(&self, filing: &ClinicalFiling) -> Result<Receipt, EffectError>;
+
+    /// Makes the coordination Task say where the referral stands; creates it where the practice sent none.
+    /// Returns `Task.id` and the version written, so that our own echo can be ignored at the next poll.
+    async fn keep_task(&self, standing: &TaskStanding) -> Result<TaskWritten, EffectError>;
+
+    /// One line for `wellbridge check`: what answered and how it names itself; an error says what to do.
+    async fn check(&self) -> Result<String, EffectError>;
+}
+
+/// Where a poll starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PollFrom {
+    /// Everything changed since then (the stored cursor less the overlap window); `None` is everything there is.
+    Since(Option<Timestamp>),
+    /// The page behind a `Bundle.link[next]`, already checked to lie under the practice's own base.
+    Next(String),
+}
+
+/// One page of a poll.
+#[derive(Debug)]
+pub struct Page {
+    /// What stood in it, in order; each referral once, a Task and its ServiceRequest together.
+    pub inputs: Vec<Input>,
+    /// Match entries read in this page.
+    pub matches: u64,
+    /// `Bundle.total`, where the server says it.
+    pub total: Option<u64>,
+    /// Where the next page is.
+    pub next: Option<String>,
+}
+
+/// One entry of a page, read or not: nothing is lost.
+#[derive(Debug)]
+pub enum Input {
+    /// A referral, and the JSON it was read from.
+    Readable(Box<Referral>, RawFhir),
+    /// Something that should have been one: becomes a referral "held", once.
+    Unreadable(Unreadable, RawFhir),
+}
+
+/// An entry that could not be read as a referral.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Keyed by the request's id, else fullUrl, else the hash of the entry.
+    pub source: Source,
+    /// What is wrong.
+    pub hold: Hold,
+    /// The same for a practice manager: which field, what was expected, what to do. No personal data.
+    pub explanation: String,
+}
+
+/// The JSON as it came (the request, then what it referred to), for the compressed, deduplicated raw store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawFhir(pub Vec<String>);
+
+/// What is written at one of the two clinical moments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClinicalFiling {
+    /// Makes the write idempotent: the identifier of everything in the transaction.
+    pub id: FilingId,
+    /// Support started, or closed.
+    pub moment: Moment,
+    /// For which request.
+    pub source: Source,
+    /// When it happened.
+    pub occurred: Timestamp,
+    /// What the person agreed may come back: full, codes only, nothing.
+    pub sharing: Sharing,
+    /// The person took up support: 871731000000106 may be coded, once an episode.
+    pub person_accepted: bool,
+    /// 871731000000106 was already coded by an earlier filing of this episode.
+    pub already_coded: bool,
+    /// Scores before and after, where they were taken.
+    pub before: Option<Ons4>,
+    /// Scores after.
+    pub after: Option<Ons4>,
+    /// The message back, by PRSB heading; words are left out where sharing forbids them.
+    pub message: MessageBack,
+}
+
+/// The message back to the GP, PRSB Social Prescribing Information Standard headings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageBack {
+    /// Which kind of help, and from whom.
+    pub service: Option<String>,
+    /// What was tried.
+    pub tried: Option<String>,
+    /// What helped.
+    pub helped: Option<String>,
+    /// What did not.
+    pub did_not_help: Option<String>,
+    /// Risks somebody reported.
+    pub risks: Option<String>,
+    /// How it ended, in words.
+    pub outcome: Option<String>,
+}
+
+/// Where the referral stands, as its coordination Task says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskStanding {
+    /// For which request, and which Task where the practice sent one or we made one.
+    pub source: Source,
+    /// The coarse step.
+    pub step: CoarseStep,
+    /// References written by filings (`Observation/…`), for `Task.output`.
+    pub outputs: Vec<String>,
+    /// When the step was reached.
+    pub since: Timestamp,
+}
+
+/// The coarse steps a practice sees: FHIR Task.status with a BSeR business status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CoarseStep {
+    /// We have it.
+    Received,
+    /// A person is looking at it, or a service is being asked.
+    Seeking,
+    /// A partner took it and is arranging the first contact.
+    Arranging,
+    /// A first date is booked.
+    Booked,
+    /// The person is being supported.
+    Supported,
+    /// It ended, this way.
+    Closed(Closed),
+    /// Taken back.
+    Withdrawn,
+}
+
+/// What came of a filing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// In the record, with the references written.
+    Filed(Vec<String>),
+    /// Given to a carrier that answers later; its receipt.
+    Handed(String),
+}
+
+/// A Task as we wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskWritten {
+    /// `Task.id`.
+    pub id: String,
+    /// `meta.versionId`, where the system keeps versions.
+    pub version: Option<String>,
+}
