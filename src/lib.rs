@@ -21,3 +21,4 @@ pub mod clock;
 pub mod demo;
 pub mod random;
 pub mod settings;
+pub mod store;

@@ -8,7 +8,9 @@
 pub mod codes;
 pub mod content;
 pub mod episode;
+pub mod event;
 pub mod ids;
+pub mod lifecycle;
 
 pub use codes::{NhsNumber, SnomedCode};
 pub use content::{Consent, Ons4, Patient, Reason, Referral, SafeContact, Score, Sharing, Source};

@@ -1,0 +1,155 @@
+//! Coordinators' accounts and sessions, who looked at what, and how often a door was knocked on.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::rows::{at, from_json, json, ms};
+use super::{Store, StoreError, Tx};
+use crate::random;
+use crate::referral::{ProgrammeId, ReferralId, UserId};
+
+/// A coordinator's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What she signs in with.
+    pub id: UserId,
+    /// As she is called.
+    pub name: String,
+    /// Argon2id, PHC string.
+    pub password: String,
+    /// The programmes she belongs to; she sees nothing of others.
+    pub programmes: Vec<ProgrammeId>,
+}
+
+/// A signed-in session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSession {
+    /// Whose.
+    pub account: Account,
+    /// Must come back with every form.
+    pub csrf: String,
+}
+
+const PUT: &str = "insert into account (id, name, password, programmes, created) values ($1, $2, $3, $4, $5)
+    on conflict (id) do update set name = excluded.name, password = excluded.password, programmes = excluded.programmes";
+const GET: &str = "select id, name, password, programmes from account where id = $1";
+const PUT_SESSION: &str = "insert into account_session (hash, account_id, csrf, expires) values ($1, $2, $3, $4)";
+const SESSION: &str = "select a.id, a.name, a.password, a.programmes, s.csrf from account_session s
+    join account a on a.id = s.account_id where s.hash = $1 and s.expires > $2";
+const END_SESSION: &str = "delete from account_session where hash = $1";
+const END_ALL: &str = "delete from account_session where account_id = $1";
+const SWEEP: &str = "delete from account_session where expires < $1";
+const AUDIT: &str = "insert into audit (id, programme_id, referral_id, who, what, at) values ($1, $2, $3, $4, $5, $6)";
+const AUDITS: &str = "select who, what, at from audit where referral_id = $1 order by at, id";
+const KNOCK: &str = "insert into rate (door, window, knocks) values ($1, $2, 1)
+    on conflict (door, window) do update set knocks = rate.knocks + 1 returning knocks";
+const SWEEP_RATE: &str = "delete from rate where window < $1";
+
+impl Tx {
+    /// Adds an account, or changes it; its sessions end.
+    pub async fn put_account(&mut self, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(PUT)
+            .bind(account.id.as_str())
+            .bind(&account.name)
+            .bind(&account.password)
+            .bind(json("programmes", &account.programmes)?)
+            .bind(ms(now))
+            .execute(&mut *self.inner)
+            .await?;
+        sqlx::query(END_ALL).bind(account.id.as_str()).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Opens a session.
+    pub async fn open_session(
+        &mut self,
+        hash: &str,
+        account: &UserId,
+        csrf: &str,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(PUT_SESSION)
+            .bind(hash)
+            .bind(account.as_str())
+            .bind(csrf)
+            .bind(ms(expires))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Signs out.
+    pub async fn end_session(&mut self, hash: &str) -> Result<(), StoreError> {
+        sqlx::query(END_SESSION).bind(hash).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Forgets sessions that have ended and windows that have passed.
+    pub async fn sweep_sessions(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(SWEEP).bind(ms(now)).execute(&mut *self.inner).await?;
+        sqlx::query(SWEEP_RATE).bind(ms(now) - 86_400_000).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Writes down that somebody looked at something.
+    pub async fn audit(
+        &mut self,
+        programme: &ProgrammeId,
+        referral: Option<ReferralId>,
+        who: &str,
+        what: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(AUDIT)
+            .bind(random::uuid().to_string())
+            .bind(programme.as_str())
+            .bind(referral.map(|r| r.to_string()))
+            .bind(who)
+            .bind(what)
+            .bind(ms(now))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// An account.
+    pub async fn account(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
+        let row = sqlx::query(GET).bind(id.as_str()).fetch_optional(self.pool()).await?;
+        row.as_ref().map(account).transpose()
+    }
+
+    /// The live session with this hash.
+    pub async fn session(&self, hash: &str, now: Timestamp) -> Result<Option<AccountSession>, StoreError> {
+        let row = sqlx::query(SESSION).bind(hash).bind(ms(now)).fetch_optional(self.pool()).await?;
+        row.map(|row| Ok(AccountSession { account: account(&row)?, csrf: row.get("csrf") })).transpose()
+    }
+
+    /// Who looked at a referral: (who, what, when), oldest first.
+    pub async fn audits(&self, referral: ReferralId) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
+        let rows = sqlx::query(AUDITS).bind(referral.to_string()).fetch_all(self.pool()).await?;
+        Ok(rows.iter().map(|r| (r.get("who"), r.get("what"), at(r.get("at")))).collect())
+    }
+
+    /// Counts a knock on a door in the window that `now` lies in (`seconds` long); answers the count so far. The door's
+    /// name holds a hash or an id, never personal data.
+    pub async fn knock(&self, door: &str, seconds: i64, now: Timestamp) -> Result<i64, StoreError> {
+        let window = ms(now) / (seconds * 1000) * (seconds * 1000);
+        let mut tx = self.begin().await?;
+        let knocks = sqlx::query_scalar(KNOCK).bind(door).bind(window).fetch_one(&mut *tx.inner).await?;
+        tx.commit().await?;
+        Ok(knocks)
+    }
+}
+
+fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+    let id: String = row.get("id");
+    Ok(Account {
+        programmes: from_json("an account", &id, row.get("programmes"))?,
+        id: UserId::new(id),
+        name: row.get("name"),
+        password: row.get("password"),
+    })
+}

@@ -1,0 +1,157 @@
+//! What the duty address is told of, until somebody opens it; and whether an edge is failing.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::rows::{at, from_word, key, ms};
+use super::{Store, StoreError, Tx};
+use crate::random;
+use crate::referral::event::Alert;
+use crate::referral::{AlertId, ProgrammeId, ReferralId, UserId};
+
+/// One alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Its id.
+    pub id: AlertId,
+    /// Whose duty address.
+    pub programme: ProgrammeId,
+    /// About which referral, where it is about one.
+    pub referral: Option<ReferralId>,
+    /// What about.
+    pub kind: Alert,
+    /// When it was raised.
+    pub raised: Timestamp,
+    /// How often the duty address was told.
+    pub told: i64,
+    /// When somebody opened it.
+    pub opened: Option<Timestamp>,
+}
+
+const INSERT: &str =
+    "insert into alert (id, programme_id, referral_id, kind, raised, told) values ($1, $2, $3, $4, $5, 0)";
+const GET: &str = "select id, programme_id, referral_id, kind, raised, told, opened from alert where id = $1";
+const OPEN: &str = "select id, programme_id, referral_id, kind, raised, told, opened from alert
+    where opened is null and ($1 is null or programme_id = $1) order by raised";
+const OF_REFERRAL: &str = "select id, programme_id, referral_id, kind, raised, told, opened from alert
+    where referral_id = $1 order by raised";
+const TOLD: &str = "update alert set told = told + 1 where id = $1";
+const OPEN_REFERRAL: &str = "update alert set opened = $2, opened_by = $3 where referral_id = $1 and opened is null";
+const OPEN_EDGE: &str = "update alert set opened = $2, opened_by = $3 where programme_id = $1 and referral_id is null
+    and opened is null";
+const EDGE_FAILS: &str = "insert into edge (id, failing, why) values ($1, $2, $3)
+    on conflict (id) do update set failing = excluded.failing, why = excluded.why where edge.failing is null";
+const EDGE_WELL: &str = "update edge set failing = null, why = null where id = $1 and failing is not null";
+const EDGES: &str = "select id, failing, why from edge where failing is not null order by id";
+
+impl Tx {
+    pub(super) async fn insert_alert(
+        &mut self,
+        programme: &ProgrammeId,
+        referral: Option<ReferralId>,
+        alert: Alert,
+        now: Timestamp,
+    ) -> Result<AlertId, StoreError> {
+        let id = AlertId::from_uuid(random::uuid());
+        sqlx::query(INSERT)
+            .bind(id.to_string())
+            .bind(programme.as_str())
+            .bind(referral.map(|r| r.to_string()))
+            .bind(alert.as_str())
+            .bind(ms(now))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(id)
+    }
+
+    /// Counts one telling.
+    pub async fn alert_told(&mut self, id: AlertId) -> Result<(), StoreError> {
+        sqlx::query(TOLD).bind(id.to_string()).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Somebody opened the referral: its alerts stop.
+    pub async fn open_alerts_of(
+        &mut self,
+        referral: ReferralId,
+        by: &UserId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(OPEN_REFERRAL)
+            .bind(referral.to_string())
+            .bind(ms(now))
+            .bind(by.as_str())
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Somebody opened the worklist: alerts about no single referral (a failing practice system) stop.
+    pub async fn open_general_alerts(
+        &mut self,
+        programme: &ProgrammeId,
+        by: &UserId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(OPEN_EDGE)
+            .bind(programme.as_str())
+            .bind(ms(now))
+            .bind(by.as_str())
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that an edge fails; true the first time, when somebody must be told.
+    pub async fn edge_fails(&mut self, edge: &str, why: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(EDGE_FAILS).bind(edge).bind(ms(now)).bind(why).execute(&mut *self.inner).await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that an edge is well; true where it had been failing.
+    pub async fn edge_is_well(&mut self, edge: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query(EDGE_WELL).bind(edge).execute(&mut *self.inner).await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+impl Store {
+    /// One alert.
+    pub async fn alert(&self, id: AlertId) -> Result<Option<AlertRow>, StoreError> {
+        let row = sqlx::query(GET).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        row.as_ref().map(alert_row).transpose()
+    }
+
+    /// Alerts nobody has opened yet, oldest first.
+    pub async fn open_alerts(&self, programme: Option<&ProgrammeId>) -> Result<Vec<AlertRow>, StoreError> {
+        let rows = sqlx::query(OPEN).bind(programme.map(ProgrammeId::as_str)).fetch_all(self.pool()).await?;
+        rows.iter().map(alert_row).collect()
+    }
+
+    /// Alerts ever raised about a referral.
+    pub async fn alerts_of(&self, referral: ReferralId) -> Result<Vec<AlertRow>, StoreError> {
+        let rows = sqlx::query(OF_REFERRAL).bind(referral.to_string()).fetch_all(self.pool()).await?;
+        rows.iter().map(alert_row).collect()
+    }
+
+    /// Edges that fail now: (which, since when, why).
+    pub async fn failing_edges(&self) -> Result<Vec<(String, Timestamp, String)>, StoreError> {
+        let rows = sqlx::query(EDGES).fetch_all(self.pool()).await?;
+        Ok(rows.iter().map(|r| (r.get("id"), at(r.get("failing")), r.get("why"))).collect())
+    }
+}
+
+fn alert_row(row: &SqliteRow) -> Result<AlertRow, StoreError> {
+    let id: String = row.get("id");
+    let referral: Option<String> = row.get("referral_id");
+    Ok(AlertRow {
+        kind: from_word("an alert", &id, row.get("kind"))?,
+        id: key("an alert", &id)?,
+        programme: ProgrammeId::new(row.get::<String, _>("programme_id")),
+        referral: referral.map(|r| key("a referral", &r)).transpose()?,
+        raised: at(row.get("raised")),
+        told: row.get("told"),
+        opened: row.get::<Option<i64>, _>("opened").map(at),
+    })
+}

@@ -1,0 +1,97 @@
+//! The directory as it was last read whole, with where each service came from and when.
+//!
+//! A sync gathers its pages in `feed_page` and puts them in place in one transaction, so that a feed which fails half
+//! way, or turns strangely empty, leaves the last good copy as it was.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+
+use super::rows::{at, from_json, json, ms};
+use super::{Store, StoreError, Tx};
+use crate::directory::Service;
+
+/// Where a feed stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedRow {
+    /// As named in configuration.
+    pub id: String,
+    /// When it was last read whole.
+    pub synced: Option<Timestamp>,
+    /// How many services it had then.
+    pub services: i64,
+    /// Since when it fails, if it does, and how.
+    pub failing: Option<(Timestamp, String)>,
+}
+
+const ADD_PAGE: &str = "insert into feed_page (feed_id, run, id, body) values ($1, $2, $3, $4)
+    on conflict (feed_id, run, id) do update set body = excluded.body";
+const COUNT_PAGES: &str = "select count(*) from feed_page where feed_id = $1 and run = $2";
+const PLACE: &str = "insert into service (feed_id, id, body, hash, first_seen, last_seen)
+    select feed_id, id, body, '', $3, $3 from feed_page where feed_id = $1 and run = $2
+    on conflict (feed_id, id) do update set body = excluded.body, last_seen = excluded.last_seen";
+const REMOVE_GONE: &str = "delete from service where feed_id = $1 and last_seen < $2";
+const CLEAR_PAGES: &str = "delete from feed_page where feed_id = $1";
+const SET_SYNCED: &str = "insert into feed (id, synced, services, failing, why) values ($1, $2, $3, null, null)
+    on conflict (id) do update set synced = excluded.synced, services = excluded.services, failing = null, why = null";
+const SET_FAILING: &str = "insert into feed (id, services, failing, why) values ($1, 0, $2, $3)
+    on conflict (id) do update set failing = coalesce(feed.failing, excluded.failing), why = excluded.why";
+const FEEDS: &str = "select id, synced, services, failing, why from feed order by id";
+const SERVICES: &str = "select id, body from service order by feed_id, id";
+
+impl Tx {
+    /// Keeps the services of one page of a sync until the last page has come.
+    pub async fn add_feed_page(&mut self, feed: &str, run: &str, services: &[Service]) -> Result<(), StoreError> {
+        for service in services {
+            sqlx::query(ADD_PAGE)
+                .bind(feed)
+                .bind(run)
+                .bind(service.id.as_str())
+                .bind(json("a service", service)?)
+                .execute(&mut *self.inner)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// How many services this run has gathered.
+    pub async fn gathered(&mut self, feed: &str, run: &str) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(COUNT_PAGES).bind(feed).bind(run).fetch_one(&mut *self.inner).await?)
+    }
+
+    /// Puts what a run gathered in place of what there was.
+    pub async fn place_feed(&mut self, feed: &str, run: &str, now: Timestamp) -> Result<i64, StoreError> {
+        let services = self.gathered(feed, run).await?;
+        sqlx::query(PLACE).bind(feed).bind(run).bind(ms(now)).execute(&mut *self.inner).await?;
+        sqlx::query(REMOVE_GONE).bind(feed).bind(ms(now)).execute(&mut *self.inner).await?;
+        sqlx::query(CLEAR_PAGES).bind(feed).execute(&mut *self.inner).await?;
+        sqlx::query(SET_SYNCED).bind(feed).bind(ms(now)).bind(services).execute(&mut *self.inner).await?;
+        Ok(services)
+    }
+
+    /// Notes that a sync failed and keeps the last good copy.
+    pub async fn feed_failed(&mut self, feed: &str, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(CLEAR_PAGES).bind(feed).execute(&mut *self.inner).await?;
+        sqlx::query(SET_FAILING).bind(feed).bind(ms(now)).bind(why).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Every feed that was ever read.
+    pub async fn feeds(&self) -> Result<Vec<FeedRow>, StoreError> {
+        let rows = sqlx::query(FEEDS).fetch_all(self.pool()).await?;
+        let row = |row: &sqlx::sqlite::SqliteRow| FeedRow {
+            id: row.get("id"),
+            synced: row.get::<Option<i64>, _>("synced").map(at),
+            services: row.get("services"),
+            failing: row.get::<Option<i64>, _>("failing").map(at).zip(row.get::<Option<String>, _>("why")),
+        };
+        Ok(rows.iter().map(row).collect())
+    }
+
+    /// Every service of every feed, as last read whole.
+    pub async fn services(&self) -> Result<Vec<Service>, StoreError> {
+        let rows = sqlx::query(SERVICES).fetch_all(self.pool()).await?;
+        rows.iter().map(|row| from_json("a service", row.get("id"), row.get("body"))).collect()
+    }
+}

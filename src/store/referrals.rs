@@ -1,0 +1,498 @@
+//! Referrals as they are taken in, listed and read: content, raw FHIR, notes, scores, what the matcher read.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::rows::{at, from_json, from_word, json, key, ms};
+use super::{Store, StoreError, Tx};
+use crate::matching::Match;
+use crate::practice::{RawFhir, Unreadable};
+use crate::referral::episode::{Episode, Facts, Hold};
+use crate::referral::event::Event;
+use crate::referral::lifecycle::{self, Refusal};
+use crate::referral::{NoteId, OfferId, Ons4, PracticeId, ProgrammeId, Referral, ReferralId, Score, Source};
+
+/// What taking in one input did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenIn {
+    /// A referral we had not seen.
+    New(ReferralId),
+    /// A newer version of one we know.
+    Changed(ReferralId),
+    /// The practice took one back.
+    Withdrawn(ReferralId),
+    /// Nothing new: the same version, or the echo of our own Task write.
+    Same,
+    /// Withdrawn before we ever knew it: nothing to do.
+    NeverKnown,
+}
+
+/// A row of `referrals list` and of the worklist.
+#[derive(Clone, Debug)]
+pub struct ReferralRow {
+    /// Ours.
+    pub id: ReferralId,
+    /// Whose.
+    pub programme: ProgrammeId,
+    /// From where.
+    pub practice: PracticeId,
+    /// The practice's id of it.
+    pub request: String,
+    /// `held`, `proposed` …
+    pub state: String,
+    /// Why it waits for a person.
+    pub hold: Option<Hold>,
+    /// The need that gives it its state.
+    pub need: String,
+    /// Since when it stands there.
+    pub since: Timestamp,
+    /// When it came.
+    pub received: Timestamp,
+    /// Questions, risks and refusals to look at.
+    pub attention: i64,
+    /// For a held one: why, for a practice manager.
+    pub explanation: Option<String>,
+    /// Where it stands, whole.
+    pub episode: Episode,
+    /// What the practice told us, where it could be read (personal data).
+    pub content: Option<Referral>,
+}
+
+/// Which referrals to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListFilter {
+    /// Only this programme's.
+    pub programme: Option<ProgrammeId>,
+    /// Only in this state.
+    pub state: Option<String>,
+    /// Only what waits for a person: held, proposed, or with something to look at.
+    pub waiting: bool,
+    /// At most so many; 0 is all.
+    pub limit: i64,
+}
+
+/// Words to be kept.
+#[derive(Clone, Debug)]
+pub struct NewNote<'a> {
+    /// Its id, drawn by the caller, who names it in an event.
+    pub id: NoteId,
+    /// About which referral.
+    pub referral: ReferralId,
+    /// Whose.
+    pub programme: &'a ProgrammeId,
+    /// About which offer.
+    pub offer: Option<OfferId>,
+    /// `reason`, `question`, `tried`, `helped`, `did-not-help`, `to-partner`, `risk`, `close`.
+    pub kind: &'a str,
+    /// `partner`, or a coordinator's account.
+    pub author: &'a str,
+    /// The words.
+    pub words: &'a str,
+}
+
+/// Words as they were kept.
+#[derive(Clone, Debug)]
+pub struct NoteRow {
+    /// Its id.
+    pub id: NoteId,
+    /// About which offer.
+    pub offer: Option<OfferId>,
+    /// What kind.
+    pub kind: String,
+    /// By whom.
+    pub author: String,
+    /// The words.
+    pub words: String,
+    /// When.
+    pub written: Timestamp,
+}
+
+const BY_REQUEST: &str =
+    "select id, input_version, task_version from referral where practice_id = $1 and request_id = $2";
+const SET_INPUT: &str = "update referral set input_version = $2, task_id = coalesce($3, task_id), explanation = $4,
+    read_again = $5 where id = $1";
+const SET_READ: &str = "update referral set read_again = $2 where id = $1";
+const SET_TASK: &str = "update referral set task_id = $2, task_version = $3 where id = $1";
+const PUT_CONTENT: &str =
+    "insert into referral_content (referral_id, programme_id, body, read_at) values ($1, $2, $3, $4)
+    on conflict (referral_id) do update set body = excluded.body, read_at = excluded.read_at";
+const CONTENT: &str = "select body from referral_content where referral_id = $1";
+const PUT_RAW_BODY: &str = "insert into raw_body (hash, bytes) values ($1, $2) on conflict do nothing";
+const PUT_RAW_INPUT: &str = "insert into raw_input (referral_id, programme_id, version, position, hash, received)
+    values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
+const RAW: &str = "select b.bytes from raw_input i join raw_body b on b.hash = i.hash where i.referral_id = $1
+    order by i.received desc, i.position";
+const LIST: &str =
+    "select r.id, r.programme_id, r.practice_id, r.request_id, r.state, r.hold, r.need, r.since, r.received,
+    r.attention, r.explanation, r.episode, c.body from referral r
+    left join referral_content c on c.referral_id = r.id
+    where ($1 is null or r.programme_id = $1) and ($2 is null or r.state = $2)
+    and ($3 = 0 or r.state in ('held', 'proposed') or r.attention > 0)
+    order by r.since limit $4";
+const PUT_NOTE: &str = "insert into note (id, referral_id, programme_id, offer_id, kind, author, words, written)
+    values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
+const NOTES: &str =
+    "select id, offer_id, kind, author, words, written from note where referral_id = $1 order by written, id";
+const PUT_SCORE: &str =
+    "insert into score (referral_id, programme_id, moment, satisfied, worthwhile, happy, anxious, taken)
+    values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (referral_id, moment) do update set
+    satisfied = excluded.satisfied, worthwhile = excluded.worthwhile, happy = excluded.happy,
+    anxious = excluded.anxious, taken = excluded.taken";
+const SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where referral_id = $1";
+const PUT_MATCH: &str = "insert into match_result (referral_id, programme_id, body, matched) values ($1, $2, $3, $4)
+    on conflict (referral_id) do update set body = excluded.body, matched = excluded.matched";
+const MATCH: &str = "select body from match_result where referral_id = $1";
+const TO_READ_AGAIN: &str = "select id from referral where read_again < $1
+    and state not in ('closed', 'withdrawn') order by read_again limit $2";
+const WAITING_TOO_LONG: &str = "select r.id, r.programme_id from referral r where r.programme_id = $1
+    and r.state in ('held', 'proposed') and r.since < $2
+    and not exists (select 1 from alert a where a.referral_id = r.id and a.kind = 'waits-too-long' and a.raised >= r.since)";
+
+impl Tx {
+    /// Takes in a referral that could be read: new, changed, withdrawn, or nothing new.
+    pub async fn take_in(
+        &mut self,
+        new_id: ReferralId,
+        programme: &ProgrammeId,
+        referral: &Referral,
+        facts: Facts,
+        raw: &RawFhir,
+        now: Timestamp,
+    ) -> Result<TakenIn, StoreError> {
+        let source = &referral.source;
+        let Some((id, known)) = self.known(source).await? else {
+            if referral.status.is_withdrawn() {
+                return Ok(TakenIn::NeverKnown);
+            }
+            let (episode, effects) =
+                lifecycle::start(new_id, &source.practice, programme, facts, super::ledger::floor_ms(now));
+            self.receive(&episode, source, None, effects, super::ledger::floor_ms(now)).await?;
+            self.put_content(new_id, programme, referral, now).await?;
+            self.put_raw(new_id, programme, &source.version, raw, now).await?;
+            if let Some(before) = referral.baseline {
+                self.put_scores(new_id, programme, "before", before, now).await?;
+            }
+            return Ok(TakenIn::New(new_id));
+        };
+        self.read_at(id, now).await?;
+        if known == source.version {
+            return Ok(TakenIn::Same);
+        }
+        self.put_content(id, programme, referral, now).await?;
+        self.put_raw(id, programme, &source.version, raw, now).await?;
+        self.set_input(id, source, None, now).await?;
+        if referral.status.is_withdrawn() {
+            let by = crate::referral::episode::Actor::Practice;
+            return match self.record(id, &Event::Withdrawn { by }, None, now, now).await {
+                Ok(_) => Ok(TakenIn::Withdrawn(id)),
+                Err(StoreError::Refused(_)) => Ok(TakenIn::Same),
+                Err(error) => Err(error),
+            };
+        }
+        match self.record(id, &Event::Updated { facts }, None, now, now).await {
+            Ok(_) => Ok(TakenIn::Changed(id)),
+            // A withdrawn referral stays withdrawn; its newer version is kept to be read.
+            Err(StoreError::Refused(Refusal::Withdrawn)) => Ok(TakenIn::Same),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes in an entry that could not be read: a referral held, once.
+    pub async fn take_in_unreadable(
+        &mut self,
+        new_id: ReferralId,
+        programme: &ProgrammeId,
+        unreadable: &Unreadable,
+        raw: &RawFhir,
+        now: Timestamp,
+    ) -> Result<TakenIn, StoreError> {
+        let source = &unreadable.source;
+        let facts = Facts { hold: Some(unreadable.hold), ..Facts::default() };
+        let Some((id, known)) = self.known(source).await? else {
+            let (episode, effects) =
+                lifecycle::start(new_id, &source.practice, programme, facts, super::ledger::floor_ms(now));
+            let text = Some(unreadable.explanation.as_str());
+            self.receive(&episode, source, text, effects, super::ledger::floor_ms(now)).await?;
+            self.put_raw(new_id, programme, &source.version, raw, now).await?;
+            return Ok(TakenIn::New(new_id));
+        };
+        self.read_at(id, now).await?;
+        if known == source.version {
+            return Ok(TakenIn::Same);
+        }
+        self.put_raw(id, programme, &source.version, raw, now).await?;
+        self.set_input(id, source, Some(&unreadable.explanation), now).await?;
+        match self.record(id, &Event::Updated { facts }, None, now, now).await {
+            Ok(_) => Ok(TakenIn::Changed(id)),
+            Err(StoreError::Refused(Refusal::Withdrawn)) => Ok(TakenIn::Same),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn known(&mut self, source: &Source) -> Result<Option<(ReferralId, String)>, StoreError> {
+        let row = sqlx::query(BY_REQUEST)
+            .bind(source.practice.as_str())
+            .bind(&source.request)
+            .fetch_optional(&mut *self.inner)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let id = key("a referral", row.get("id"))?;
+        Ok(Some((id, row.get("input_version"))))
+    }
+
+    async fn set_input(
+        &mut self,
+        id: ReferralId,
+        source: &Source,
+        explanation: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(SET_INPUT)
+            .bind(id.to_string())
+            .bind(&source.version)
+            .bind(source.task.as_deref())
+            .bind(explanation)
+            .bind(ms(now))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a referral was read at its practice just now.
+    pub async fn read_at(&mut self, id: ReferralId, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(SET_READ).bind(id.to_string()).bind(ms(now)).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Remembers the coordination Task and the version of it that we wrote.
+    pub async fn set_task(&mut self, id: ReferralId, task: &str, version: Option<&str>) -> Result<(), StoreError> {
+        sqlx::query(SET_TASK).bind(id.to_string()).bind(task).bind(version).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    async fn put_content(
+        &mut self,
+        id: ReferralId,
+        programme: &ProgrammeId,
+        content: &Referral,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(PUT_CONTENT)
+            .bind(id.to_string())
+            .bind(programme.as_str())
+            .bind(json("a referral", content)?)
+            .bind(ms(now))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    async fn put_raw(
+        &mut self,
+        id: ReferralId,
+        programme: &ProgrammeId,
+        version: &str,
+        raw: &RawFhir,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for (position, text) in raw.0.iter().enumerate() {
+            let (hash, bytes) = compressed(text)?;
+            sqlx::query(PUT_RAW_BODY).bind(&hash).bind(bytes).execute(&mut *self.inner).await?;
+            sqlx::query(PUT_RAW_INPUT)
+                .bind(id.to_string())
+                .bind(programme.as_str())
+                .bind(version)
+                .bind(i64::try_from(position).unwrap_or(i64::MAX))
+                .bind(&hash)
+                .bind(ms(now))
+                .execute(&mut *self.inner)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps words somebody wrote.
+    pub async fn put_note(&mut self, note: &NewNote<'_>, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(PUT_NOTE)
+            .bind(note.id.to_string())
+            .bind(note.referral.to_string())
+            .bind(note.programme.as_str())
+            .bind(note.offer.map(|o| o.to_string()))
+            .bind(note.kind)
+            .bind(note.author)
+            .bind(note.words)
+            .bind(ms(now))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps wellbeing scores; `moment` is `before` or `after`, the latest of each stands.
+    pub async fn put_scores(
+        &mut self,
+        id: ReferralId,
+        programme: &ProgrammeId,
+        moment: &str,
+        scores: Ons4,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut query = sqlx::query(PUT_SCORE).bind(id.to_string()).bind(programme.as_str()).bind(moment);
+        for score in [scores.satisfied, scores.worthwhile, scores.happy, scores.anxious] {
+            query = query.bind(i64::from(u8::from(score)));
+        }
+        query.bind(ms(now)).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Keeps what the matcher read, for the coordinator's page.
+    pub async fn put_match(
+        &mut self,
+        id: ReferralId,
+        programme: &ProgrammeId,
+        found: &Match,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(PUT_MATCH)
+            .bind(id.to_string())
+            .bind(programme.as_str())
+            .bind(json("a match", found)?)
+            .bind(ms(now))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// What the practice told us about a referral, where it could be read.
+    pub async fn content(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
+        let body: Option<String> = sqlx::query_scalar(CONTENT).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        body.map(|text| from_json("a referral", &id.to_string(), &text)).transpose()
+    }
+
+    /// The FHIR it was read from, newest version first.
+    pub async fn raw(&self, id: ReferralId) -> Result<Vec<String>, StoreError> {
+        let all: Vec<Vec<u8>> = sqlx::query_scalar(RAW).bind(id.to_string()).fetch_all(self.pool()).await?;
+        all.iter().map(|bytes| decompressed(bytes)).collect()
+    }
+
+    /// The referrals that a filter lets through, longest waiting first.
+    pub async fn list(&self, filter: &ListFilter) -> Result<Vec<ReferralRow>, StoreError> {
+        let limit = if filter.limit > 0 { filter.limit } else { i64::MAX };
+        let rows = sqlx::query(LIST)
+            .bind(filter.programme.as_ref().map(ProgrammeId::as_str))
+            .bind(filter.state.as_deref())
+            .bind(i64::from(filter.waiting))
+            .bind(limit)
+            .fetch_all(self.pool())
+            .await?;
+        rows.iter().map(list_row).collect()
+    }
+
+    /// Everything anybody wrote about a referral, oldest first.
+    pub async fn notes(&self, id: ReferralId) -> Result<Vec<NoteRow>, StoreError> {
+        let rows = sqlx::query(NOTES).bind(id.to_string()).fetch_all(self.pool()).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(NoteRow {
+                    id: key("a note", row.get("id"))?,
+                    offer: row.get::<Option<String>, _>("offer_id").map(|o| key("an offer", &o)).transpose()?,
+                    kind: row.get("kind"),
+                    author: row.get("author"),
+                    words: row.get("words"),
+                    written: at(row.get("written")),
+                })
+            })
+            .collect()
+    }
+
+    /// Scores before and after, where they were taken.
+    pub async fn scores(&self, id: ReferralId) -> Result<(Option<Ons4>, Option<Ons4>), StoreError> {
+        let rows = sqlx::query(SCORES).bind(id.to_string()).fetch_all(self.pool()).await?;
+        let of = |moment: &str| rows.iter().find(|r| r.get::<String, _>("moment") == moment).and_then(ons4);
+        Ok((of("before"), of("after")))
+    }
+
+    /// What the matcher read last.
+    pub async fn matched(&self, id: ReferralId) -> Result<Option<Match>, StoreError> {
+        let body: Option<String> = sqlx::query_scalar(MATCH).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        body.map(|text| from_json("a match", &id.to_string(), &text)).transpose()
+    }
+
+    /// Open referrals that were not read at their practice since `before`.
+    pub async fn to_read_again(&self, before: Timestamp, most: i64) -> Result<Vec<ReferralId>, StoreError> {
+        let ids: Vec<String> =
+            sqlx::query_scalar(TO_READ_AGAIN).bind(ms(before)).bind(most).fetch_all(self.pool()).await?;
+        ids.iter().map(|id| key("a referral", id)).collect()
+    }
+
+    /// Referrals of a programme that have waited for a person since before `since` and nobody was told yet.
+    pub async fn waiting_too_long(
+        &self,
+        programme: &ProgrammeId,
+        since: Timestamp,
+    ) -> Result<Vec<ReferralId>, StoreError> {
+        let rows =
+            sqlx::query(WAITING_TOO_LONG).bind(programme.as_str()).bind(ms(since)).fetch_all(self.pool()).await?;
+        rows.iter().map(|row| key("a referral", row.get("id"))).collect()
+    }
+}
+
+fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {
+    let id: String = row.get("id");
+    let hold: Option<String> = row.get("hold");
+    let body: Option<String> = row.get("body");
+    Ok(ReferralRow {
+        id: key("a referral", &id)?,
+        programme: ProgrammeId::new(row.get::<String, _>("programme_id")),
+        practice: PracticeId::new(row.get::<String, _>("practice_id")),
+        request: row.get("request_id"),
+        state: row.get("state"),
+        hold: hold.map(|word| from_word("a hold", &id, &word)).transpose()?,
+        need: row.get("need"),
+        since: at(row.get("since")),
+        received: at(row.get("received")),
+        attention: row.get("attention"),
+        explanation: row.get("explanation"),
+        episode: from_json("a standing", &id, row.get("episode"))?,
+        content: body.map(|text| from_json("a referral", &id, &text)).transpose()?,
+    })
+}
+
+fn ons4(row: &SqliteRow) -> Option<Ons4> {
+    let score = |name: &str| u8::try_from(row.get::<i64, _>(name)).ok().and_then(|n| Score::try_from(n).ok());
+    Some(Ons4 {
+        satisfied: score("satisfied")?,
+        worthwhile: score("worthwhile")?,
+        happy: score("happy")?,
+        anxious: score("anxious")?,
+    })
+}
+
+/// SHA-256 of the text (hex), and the text compressed.
+fn compressed(text: &str) -> Result<(String, Vec<u8>), StoreError> {
+    use std::io::Write as _;
+    let mut zip = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    let bytes = zip.write_all(text.as_bytes()).and_then(|()| zip.finish());
+    let bytes =
+        bytes.map_err(|e| StoreError::Unreadable { what: "raw FHIR", id: String::new(), why: e.to_string() })?;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let hash = digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        use std::fmt::Write as _;
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    Ok((hash, bytes))
+}
+
+fn decompressed(bytes: &[u8]) -> Result<String, StoreError> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    flate2::read::DeflateDecoder::new(bytes).read_to_string(&mut text).map_err(|e| StoreError::Unreadable {
+        what: "raw FHIR",
+        id: String::new(),
+        why: e.to_string(),
+    })?;
+    Ok(text)
+}
