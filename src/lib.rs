@@ -19,6 +19,9 @@ pub mod practice;
 // The service around them.
 pub mod clock;
 pub mod demo;
+pub mod desk;
 pub mod random;
+pub mod service;
 pub mod settings;
 pub mod store;
+pub mod web;

@@ -112,3 +112,7 @@ pub enum SafetyKind {
     ConsentMissing,
     ConsentDeclined,
 }
+
+/// Stand-in until the real one is merged.
+#[derive(Debug)]
+pub struct Matcher;

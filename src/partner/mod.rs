@@ -1,1 +1,8 @@
-//! (written in this slice)
+//! The partner: the third-sector organisation that is asked, in plain mail and on one plain page.
+
+pub mod address;
+pub mod mailer;
+pub mod offering;
+pub mod plain;
+pub mod templates;
+pub mod token;

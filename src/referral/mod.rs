@@ -9,6 +9,7 @@ pub mod codes;
 pub mod content;
 pub mod episode;
 pub mod event;
+pub mod facts;
 pub mod ids;
 pub mod lifecycle;
 

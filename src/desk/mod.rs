@@ -1,0 +1,1 @@
+//! The Wellbeing Coordinator's desk.

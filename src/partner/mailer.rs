@@ -1,0 +1,4 @@
+//! Stand-in.
+/// Mailer.
+#[derive(Debug)]
+pub struct Mailer;

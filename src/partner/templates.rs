@@ -1,0 +1,4 @@
+//! Stand-in.
+/// Templates.
+#[derive(Debug)]
+pub struct Templates;

@@ -1,0 +1,39 @@
+//! What intake finds in a referral that decides what may be done with it at all (DESIGN, "People and their safety
+//! come first", 1, 4 and 5). Pure.
+
+use super::content::{Consent, Priority, Referral, RequestStatus, SafeContact};
+use super::episode::{Facts, Hold};
+
+/// Whether a record of consent is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentRule {
+    /// A Consent resource, or a consent code on the request.
+    Recorded,
+    /// Referring records it; a recorded no still stands.
+    ByReferral,
+}
+
+/// The facts of a referral under a programme's rule on consent. The first hold that applies stands, the hardest first:
+/// those that bind a coordinator too, then those she may weigh.
+pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
+    let patient = &referral.patient;
+    let hold = match () {
+        () if !matches!(referral.status, RequestStatus::Active | RequestStatus::Completed | RequestStatus::Unknown) => {
+            Some(Hold::NotActive)
+        }
+        () if patient.deceased => Some(Hold::Deceased),
+        () if referral.consent == Consent::Declined => Some(Hold::ConsentDeclined),
+        () if referral.consent == Consent::NotRecorded && consent == ConsentRule::Recorded => Some(Hold::ConsentMissing),
+        () if patient.left_practice => Some(Hold::LeftPractice),
+        () if patient.restricted => Some(Hold::Restricted),
+        () if referral.safe_contact == SafeContact::Prohibited => Some(Hold::ContactProhibited),
+        () if matches!(referral.safe_contact, SafeContact::Unclear(_)) => Some(Hold::ContactUnclear),
+        () if referral.priority > Priority::Urgent => Some(Hold::Urgent),
+        () => None,
+    };
+    Facts {
+        sharing: referral.sharing,
+        contact_prohibited: referral.safe_contact == SafeContact::Prohibited,
+        hold,
+    }
+}
