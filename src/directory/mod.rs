@@ -3,10 +3,71 @@
 //! Services come from an Open Referral UK feed ([`feed`]), are read into the plain [`Service`] of this module, and are
 //! held in one immutable [`Directory`] that matching borrows: no copy is made for a match.
 
+pub mod feed;
+pub mod index;
+mod sync;
+pub mod words;
+
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+pub use sync::{SyncVerdict, sync_verdict};
+
 use crate::referral::ServiceId;
+
+/// All services as they stood at one moment, with the word index built over them. Immutable; share it in an `Arc`.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    services: Vec<Service>,
+    by_id: HashMap<ServiceId, u32>,
+    index: index::Index,
+}
+
+impl Directory {
+    /// Indexes the services. Of two with the same id the later one stands (a page read again while it changed).
+    pub fn new(services: Vec<Service>) -> Self {
+        let mut kept: Vec<Service> = Vec::with_capacity(services.len());
+        let mut by_id: HashMap<ServiceId, u32> = HashMap::with_capacity(services.len());
+        for service in services {
+            let known = by_id.get(&service.id).and_then(|&n| kept.get_mut(n as usize));
+            if let Some(earlier) = known {
+                *earlier = service;
+            } else {
+                by_id.insert(service.id.clone(), u32::try_from(kept.len()).unwrap_or(u32::MAX));
+                kept.push(service);
+            }
+        }
+        let index = index::Index::build(&kept);
+        Self { services: kept, by_id, index }
+    }
+
+    /// Every service, in the feed's order.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The service with this id.
+    pub fn get(&self, id: &ServiceId) -> Option<&Service> {
+        self.by_id.get(id).and_then(|&n| self.services.get(n as usize))
+    }
+
+    /// The word index; it numbers services as [`Directory::services`] orders them.
+    pub fn index(&self) -> &index::Index {
+        &self.index
+    }
+
+    /// How many services.
+    pub fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    /// No service at all.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+}
 
 /// One service of the directory, its texts already plain (HTML gone, entities read).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

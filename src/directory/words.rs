@@ -1,0 +1,146 @@
+//! Words as matching compares them: lower case, apostrophes gone, stemmed, each with its place in the text.
+//!
+//! One tokeniser for both sides, referrals and services, so that a phrase of `mappings/` means the same in either.
+//! A token remembers where it stood, so that a rule can quote the very words that earned it.
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+/// A stem, as a 64-bit FNV-1a hash: small, comparable across directories, the same on every machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term(u64);
+
+/// What stands between a token and the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gap {
+    /// Spaces, hyphens, brackets.
+    Space,
+    /// A comma, a dash, a colon: another clause.
+    Comma,
+    /// The end of a sentence or of a line; also before the first token.
+    Stop,
+}
+
+/// One word of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its stem.
+    pub term: Term,
+    /// Where it begins, in bytes.
+    pub start: u32,
+    /// Where it ends, in bytes.
+    pub end: u32,
+    /// What stands before it.
+    pub gap: Gap,
+}
+
+impl Token {
+    /// The word as it is written in the text it came from.
+    pub fn of<'t>(&self, text: &'t str) -> &'t str {
+        text.get(self.start as usize..self.end as usize).unwrap_or("")
+    }
+}
+
+/// The stem of one word, as [`tokens`] would give it.
+pub fn term(word: &str) -> Term {
+    tokens(word).first().map_or(Term(0), |t| t.term)
+}
+
+/// All words of a text, in order. `d/c` and `w/d` stay one word, as doctors write them; `3+` is the word `3`.
+pub fn tokens(text: &str) -> Vec<Token> {
+    let stemmer = Stemmer::create(Algorithm::English);
+    let mut found = Vec::with_capacity(text.len() / 6);
+    let mut gap = Gap::Stop;
+    let mut word = String::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, c)) = chars.next() {
+        if !c.is_alphanumeric() {
+            gap = gap.max(gap_of(c, text, start));
+            continue;
+        }
+        word.clear();
+        word.extend(c.to_lowercase());
+        let mut end = start + c.len_utf8();
+        while let Some(&(at, next)) = chars.peek() {
+            let part = next.is_alphanumeric() || is_inner(text, start, at, next);
+            if !part {
+                break;
+            }
+            if next.is_alphanumeric() || next == '/' {
+                word.extend(next.to_lowercase());
+            }
+            end = at + next.len_utf8();
+            chars.next();
+        }
+        let term = Term(hash(&stemmer.stem(&word)));
+        found.push(Token { term, start: offset(start), end: offset(end), gap });
+        gap = Gap::Space;
+    }
+    found
+}
+
+/// An apostrophe or a doctor's slash inside a word; a point inside a number.
+fn is_inner(text: &str, start: usize, at: usize, c: char) -> bool {
+    let letter = |o: Option<char>| o.is_some_and(char::is_alphabetic);
+    let after = text[at + c.len_utf8()..].chars().next();
+    match c {
+        '\'' | '\u{2019}' => letter(after),
+        '/' => {
+            let before = &text[start..at];
+            let second = text[at + 1..].chars().nth(1);
+            before.len() <= 1 && letter(before.chars().next()) && letter(after) && !letter(second)
+        }
+        '.' => text[..at].ends_with(|d: char| d.is_ascii_digit()) && after.is_some_and(|d| d.is_ascii_digit()),
+        _ => false,
+    }
+}
+
+fn gap_of(c: char, text: &str, at: usize) -> Gap {
+    match c {
+        '.' | '!' | '?' | '\n' | ';' | '\u{2022}' | '|' => {
+            // "e.g. this": a point inside an abbreviation is followed by a letter, not by a space.
+            let next = text[at + c.len_utf8()..].chars().next();
+            if c == '.' && next.is_some_and(char::is_alphanumeric) { Gap::Space } else { Gap::Stop }
+        }
+        ',' | ':' | '(' | ')' | '\u{2013}' | '\u{2014}' => Gap::Comma,
+        '-' if text[..at].ends_with(' ') => Gap::Comma,
+        _ => Gap::Space,
+    }
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn hash(stem: &str) -> u64 {
+    stem.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<&str> {
+        tokens(text).iter().map(|t| t.of(text)).collect()
+    }
+
+    #[test]
+    fn words_are_split_as_doctors_and_charities_write_them() {
+        assert_eq!(words("Pt d/c Fri, self-harm nil"), ["Pt", "d/c", "Fri", "self", "harm", "nil"]);
+        assert_eq!(words("gas/elec £2.50 doesn\u{2019}t"), ["gas", "elec", "2.50", "doesn\u{2019}t"]);
+    }
+
+    #[test]
+    fn forms_of_a_word_are_the_same_term() {
+        assert_eq!(term("walks"), term("Walking"));
+        assert_eq!(term("doesn't"), term("doesnt"));
+        assert_ne!(term("walk"), term("work"));
+    }
+
+    #[test]
+    fn a_full_stop_ends_a_sentence_and_an_abbreviation_does_not() {
+        let gaps: Vec<Gap> = tokens("No SI. Lonely, e.g. weekends").iter().map(|t| t.gap).collect();
+        assert_eq!(gaps[2], Gap::Stop);
+        assert_eq!(gaps[3], Gap::Comma);
+        assert_eq!(gaps[4], Gap::Space);
+    }
+}
