@@ -5,13 +5,19 @@ use crate::referral::OfferId;
 pub struct LinkKey(pub [u8; 32]);
 impl LinkKey {
     /// The token of an offer's link.
-    pub fn answer_token(&self, _offer: OfferId) -> AnswerToken { AnswerToken(String::new()) }
+    pub fn answer_token(&self, _offer: OfferId) -> AnswerToken {
+        AnswerToken(String::new())
+    }
 }
 /// Token.
 pub struct AnswerToken(String);
 impl AnswerToken {
     /// Parses what stood in a link.
-    pub fn parse(text: &str) -> Option<Self> { Some(Self(text.to_owned())) }
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self(text.to_owned()))
+    }
     /// SHA-256 hex.
-    pub fn hash(&self) -> String { self.0.clone() }
+    pub fn hash(&self) -> String {
+        self.0.clone()
+    }
 }

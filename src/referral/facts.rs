@@ -23,7 +23,9 @@ pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
         }
         () if patient.deceased => Some(Hold::Deceased),
         () if referral.consent == Consent::Declined => Some(Hold::ConsentDeclined),
-        () if referral.consent == Consent::NotRecorded && consent == ConsentRule::Recorded => Some(Hold::ConsentMissing),
+        () if referral.consent == Consent::NotRecorded && consent == ConsentRule::Recorded => {
+            Some(Hold::ConsentMissing)
+        }
         () if patient.left_practice => Some(Hold::LeftPractice),
         () if patient.restricted => Some(Hold::Restricted),
         () if referral.safe_contact == SafeContact::Prohibited => Some(Hold::ContactProhibited),
@@ -31,9 +33,5 @@ pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
         () if referral.priority > Priority::Urgent => Some(Hold::Urgent),
         () => None,
     };
-    Facts {
-        sharing: referral.sharing,
-        contact_prohibited: referral.safe_contact == SafeContact::Prohibited,
-        hold,
-    }
+    Facts { sharing: referral.sharing, contact_prohibited: referral.safe_contact == SafeContact::Prohibited, hold }
 }
