@@ -20,6 +20,7 @@ pub mod practice;
 pub mod clock;
 pub mod demo;
 pub mod desk;
+pub mod jobs;
 pub mod random;
 pub mod service;
 pub mod settings;

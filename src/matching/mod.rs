@@ -116,3 +116,26 @@ pub enum SafetyKind {
 /// Stand-in until the real one is merged.
 #[derive(Debug)]
 pub struct Matcher;
+
+impl Matcher {
+    /// Stand-in.
+    pub fn kind_of_help(&self, need: &crate::referral::NeedCode) -> String {
+        need.to_string()
+    }
+    /// Stand-in.
+    pub fn match_referral(
+        &self,
+        _: &crate::referral::Referral,
+        _: &crate::directory::Directory,
+        _: jiff::civil::Date,
+        _: crate::referral::facts::ConsentRule,
+    ) -> Match {
+        Match { decision: Decision::None, hold: None, safety: vec![], needs: vec![], offer: None }
+    }
+}
+impl SafetyKind {
+    /// Somebody may come to harm: the duty address is told at once (a missing consent only waits for a person).
+    pub const fn is_urgent(self) -> bool {
+        !matches!(self, Self::ConsentMissing | Self::ConsentDeclined)
+    }
+}

@@ -21,3 +21,23 @@ impl AnswerToken {
         self.0.clone()
     }
 }
+impl AnswerToken {
+    /// Text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+/// Code.
+pub struct OneTimeCode(String);
+impl OneTimeCode {
+    /// Text.
+    pub fn spaced(&self) -> String {
+        self.0.clone()
+    }
+}
+impl LinkKey {
+    /// Code.
+    pub fn one_time_code(&self, _offer: OfferId, _ordinal: i64) -> OneTimeCode {
+        OneTimeCode(String::new())
+    }
+}

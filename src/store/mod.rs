@@ -33,7 +33,7 @@ pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
 pub use feeds::FeedRow;
 pub use ledger::{Appended, Recorded, Standing, Verified};
-pub use mails::{MailRow, MailState, NewMail};
+pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::Partner;
 pub use practices::Cursor;
