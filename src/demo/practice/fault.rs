@@ -87,3 +87,29 @@ impl Armed {
         self.left > 0 && self.method == *method && path_meets
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_meets_its_own_path_and_what_lies_below() {
+        let cases = [
+            ("/Task", "/Task", true),
+            ("/Task", "/Task/1", true),
+            ("/Task", "/Task/_search", true),
+            ("/Task", "/Taskforce", false),
+            ("/Task/1", "/Task", false),
+            ("/", "/", true),
+            ("/", "/Task", false),
+            ("", "/", true),
+            ("", "/Task/1", true),
+        ];
+        for (prefix, path, expected) in cases {
+            let armed = Armed { left: 1, method: Method::GET, prefix: prefix.to_owned(), fault: Fault::Html };
+            assert_eq!(armed.meets(&Method::GET, path), expected, "{prefix} {path}");
+            assert!(!armed.meets(&Method::POST, path));
+            assert!(!Armed { left: 0, ..armed }.meets(&Method::GET, path));
+        }
+    }
+}
