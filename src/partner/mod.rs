@@ -1,1 +1,4 @@
-//! (written in this slice)
+//! The partner: the third-sector organisation that is asked, in plain mail and on one plain page.
+
+pub mod address;
+pub mod plain;
