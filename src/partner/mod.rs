@@ -1,4 +1,8 @@
 //! The partner: the third-sector organisation that is asked, in plain mail and on one plain page.
 
 pub mod address;
+pub mod mail;
 pub mod plain;
+pub mod schedule;
+pub mod templates;
+pub mod token;

@@ -167,6 +167,7 @@ mod tests {
     }
 
     /// Easter Sunday by the anonymous Gregorian algorithm (Meeus, Astronomical Algorithms, chapter 8).
+    #[expect(clippy::many_single_char_names, reason = "the book's own letters")]
     fn easter(year: i16) -> Date {
         let y = i32::from(year);
         let (a, b, c) = (y % 19, y / 100, y % 100);

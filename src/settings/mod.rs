@@ -164,6 +164,7 @@ fn read_bank_holidays(root: &Section<'_>) -> Option<BankHolidays> {
     read.map_err(|why| root.problem("bank_holidays", why)).ok()
 }
 
+#[expect(clippy::option_option, reason = "unusable, absent and present are three cases; `?` serves the first")]
 fn read_folder(root: &Section<'_>, name: &str) -> Option<Option<PathBuf>> {
     match root.maybe::<PathBuf>(name)? {
         Some(path) if !path.is_dir() => {

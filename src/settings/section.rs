@@ -54,6 +54,7 @@ impl<'a> Section<'a> {
     }
 
     /// A value that may be absent: the outer `None` means that it is there and unusable.
+    #[expect(clippy::option_option, reason = "unusable, absent and present are three cases; `?` serves the first")]
     pub(super) fn maybe<T: Leaf>(&self, name: &str) -> Option<Option<T>> {
         let Some(value) = self.value(name) else { return Some(None) };
         match T::read(value) {
@@ -80,6 +81,7 @@ impl<'a> Section<'a> {
     }
 
     /// A secret, written as `name` or, better, as a file named by `<name>_file`.
+    #[expect(clippy::option_option, reason = "unusable, absent and present are three cases; `?` serves the first")]
     pub(super) fn secret(&self, name: &str) -> Option<Option<Secret>> {
         let file_key = format!("{name}_file");
         let (text, file) = (self.maybe::<String>(name)?, self.maybe::<std::path::PathBuf>(&file_key)?);
