@@ -7,13 +7,13 @@
 mod alert;
 mod chase;
 mod code;
-mod directory;
 mod matching;
 mod offer_mail;
 mod poll;
 mod read_again;
 mod record;
 pub mod schedule;
+pub(crate) mod sync;
 mod task;
 mod tick;
 
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use riverqueue::{
-    Client, InsertOpts, Job, JobArgs, MaintenanceConfig, QueueConfig, Retention, RunHandle, WorkContext, WorkError,
+    Client, Job, JobArgs, MaintenanceConfig, QueueConfig, Retention, RunHandle, WorkContext, WorkError,
     WorkOutcome, Worker, WorkerTimeout, Workers,
 };
 
@@ -204,7 +204,7 @@ async fn queue_first_ticks(service: &Wellbridge) -> Result<(), StoreError> {
     }
     tick::queue(&mut tx, now).await?;
     for feed in service.settings.feeds.keys() {
-        directory::queue_if_never_synced(&mut tx, service, feed, now).await?;
+        sync::queue_if_never_synced(&mut tx, service, feed, now).await?;
     }
     tx.commit().await
 }
@@ -251,9 +251,4 @@ pub(crate) async fn edge_failed(
         }
     }
     Ok(())
-}
-
-/// Now, with the priority of what a person waits for.
-pub(crate) fn at_once() -> InsertOpts {
-    InsertOpts::default().with_priority(1)
 }

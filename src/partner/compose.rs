@@ -160,7 +160,7 @@ fn sender(service: &Wellbridge, programme: &Programme) -> Sender {
 /// The address of an offer's page.
 pub fn answer_url(service: &Wellbridge, offer: &Offer) -> Result<Url, EffectError> {
     let token = service.link_key.answer_token(offer.id);
-    let joined = service.settings.web.public_url.join(&format!("answer/{}", token.as_str()));
+    let joined = service.settings.web.public_url.join(&format!("answer/{}", token.text()));
     joined.map_err(|_| EffectError::NeedsPerson { why: "web.public_url cannot be the start of a link".into() })
 }
 

@@ -15,9 +15,9 @@ use crate::{random, referral::OfferId};
 
 /// The key that tokens and codes are made from; the same on every replica.
 #[derive(Clone)]
-pub struct ServerKey(hmac::Key);
+pub struct LinkKey(hmac::Key);
 
-impl ServerKey {
+impl LinkKey {
     /// A key from 32 random bytes, kept by the service.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
@@ -28,14 +28,27 @@ impl ServerKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, letters.as_bytes()))
     }
 
+    /// The token in the link of an offer.
+    pub fn answer_token(&self, offer: OfferId) -> AnswerToken {
+        AnswerToken::derive(self, offer, Purpose::Answer)
+    }
+
+    /// The `ordinal`-th one-time code of an offer: derived, so that the job that mails it needs no stored code.
+    pub fn one_time_code(&self, offer: OfferId, ordinal: i64) -> OneTimeCode {
+        let tag = self.sign(&framed(&[b"wellbridge/one-time-code/1", offer.uuid().as_bytes(), &ordinal.to_be_bytes()]));
+        let mut bytes = [0u8; 32];
+        bytes.copy_from_slice(tag.as_ref());
+        OneTimeCode::from_chance(&bytes)
+    }
+
     fn sign(&self, message: &[u8]) -> hmac::Tag {
         hmac::sign(&self.0, message)
     }
 }
 
-impl fmt::Debug for ServerKey {
+impl fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServerKey(…)")
+        f.write_str("LinkKey(…)")
     }
 }
 
@@ -74,7 +87,7 @@ pub struct AnswerToken([u8; 32]);
 
 impl AnswerToken {
     /// The token of an offer: the same each time it is asked for, different for each key, offer and purpose.
-    pub fn derive(key: &ServerKey, offer: OfferId, purpose: Purpose) -> Self {
+    pub fn derive(key: &LinkKey, offer: OfferId, purpose: Purpose) -> Self {
         let tag = key.sign(&framed(&[purpose.as_bytes(), offer.uuid().as_bytes()]));
         let mut token = [0u8; 32];
         token.copy_from_slice(tag.as_ref());
@@ -131,7 +144,7 @@ impl OneTimeCode {
     }
 
     /// What is stored of it: bound to one offer, for `lasts` from `now`.
-    pub fn keep(&self, key: &ServerKey, offer: OfferId, now: Timestamp, lasts: SignedDuration) -> StoredCode {
+    pub fn keep(&self, key: &LinkKey, offer: OfferId, now: Timestamp, lasts: SignedDuration) -> StoredCode {
         let salt = hex(&random::secret_bytes()[..16]);
         let digest = hex(key.sign(&code_message(&salt, offer, &self.0)).as_ref());
         StoredCode { salt, digest, expires: now.saturating_add(lasts).unwrap_or(now), tries: 0, used: false }
@@ -179,7 +192,7 @@ impl StoredCode {
     /// that before the visitor is answered, whatever came of it.
     pub fn check(
         mut self,
-        key: &ServerKey,
+        key: &LinkKey,
         offer: OfferId,
         typed: &str,
         now: Timestamp,
@@ -229,8 +242,8 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn key() -> ServerKey {
-        ServerKey::from_bytes(&[7; 32])
+    fn key() -> LinkKey {
+        LinkKey::from_bytes(&[7; 32])
     }
 
     fn offer(n: u128) -> OfferId {
@@ -255,7 +268,7 @@ mod tests {
         for other in [
             AnswerToken::derive(&key(), offer(2), Purpose::Answer),
             AnswerToken::derive(&key(), offer(1), Purpose::Session),
-            AnswerToken::derive(&ServerKey::from_bytes(&[8; 32]), offer(1), Purpose::Answer),
+            AnswerToken::derive(&LinkKey::from_bytes(&[8; 32]), offer(1), Purpose::Answer),
         ] {
             assert_ne!(token, other);
             assert_ne!(token.hash(), other.hash());
@@ -287,7 +300,7 @@ mod tests {
         let code = OneTimeCode::draw();
         let stored = code.keep(&key(), offer(1), NOW, LASTS);
         assert_eq!(stored.clone().check(&key(), offer(2), &code.0, NOW, 5).0, CodeCheck::Wrong(4));
-        let other = ServerKey::from_letters("another key that is long enough for this");
+        let other = LinkKey::from_letters("another key that is long enough for this");
         assert_eq!(stored.check(&other, offer(1), &code.0, NOW, 5).0, CodeCheck::Wrong(4));
     }
 
@@ -323,7 +336,7 @@ mod tests {
         let code = OneTimeCode::draw();
         let stored = serde_json::to_string(&code.keep(&key(), offer(1), NOW, LASTS)).unwrap();
         let hex_run = stored.contains(&format!("\"{}\"", code.0));
-        assert!(!hex_run && format!("{code:?}") == "OneTimeCode(…)" && format!("{:?}", key()) == "ServerKey(…)");
+        assert!(!hex_run && format!("{code:?}") == "OneTimeCode(…)" && format!("{:?}", key()) == "LinkKey(…)");
     }
 
     #[test]

@@ -163,8 +163,43 @@ pub(super) async fn queue_if_never_synced(
     }
 }
 
+/// Reads a whole feed at once, outside the queue: `directory sync` and the demo. Services read, services that could not
+/// be read, and what became of it.
+pub(crate) async fn whole(
+    store: &Store,
+    feed: &Feed,
+    now: Timestamp,
+    mut each: impl FnMut(u64, u64),
+) -> Result<(usize, usize, SyncVerdict), JobError> {
+    let run = random::uuid().simple().to_string();
+    let (mut page, mut services, mut bad) = (1, 0, 0);
+    loop {
+        let gathered = match gather(feed, page).await {
+            Ok(gathered) => gathered,
+            Err(error) => {
+                let mut tx = store.begin().await?;
+                tx.feed_failed(&feed.id, &error.to_string(), now).await?;
+                tx.commit().await?;
+                return Err(error.into());
+            }
+        };
+        services += gathered.services.len();
+        bad += gathered.bad;
+        each(page, gathered.pages);
+        let mut tx = store.begin().await?;
+        tx.add_feed_page(&feed.id, &run, &gathered.services).await?;
+        if page >= gathered.pages {
+            let verdict = finish(&mut tx, store, &feed.id, &run, now).await?;
+            tx.commit().await?;
+            return Ok((services, bad, verdict));
+        }
+        tx.commit().await?;
+        page += 1;
+    }
+}
+
 /// Starts a sync at once.
-pub(crate) async fn start(tx: &mut Tx, feed: &str) -> Result<(), StoreError> {
+async fn start(tx: &mut Tx, feed: &str) -> Result<(), StoreError> {
     let args = SyncDirectory { feed: feed.to_owned(), run: random::uuid().simple().to_string(), page: 1 };
     tx.enqueue(args, InsertOpts::default()).await?;
     Ok(())
