@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use riverqueue::{
-    Client, Job, JobArgs, MaintenanceConfig, QueueConfig, Retention, RunHandle, WorkContext, WorkError,
-    WorkOutcome, Worker, WorkerTimeout, Workers,
+    Client, Job, JobArgs, MaintenanceConfig, QueueConfig, Retention, RunHandle, WorkContext, WorkError, WorkOutcome,
+    Worker, WorkerTimeout, Workers,
 };
 
 pub use poll::poll_now;

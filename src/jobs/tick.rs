@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::schedule::{OWN, Schedule};
 use super::{Attempt, Effect, JobError};
 use crate::effect::EffectError;
+use crate::referral::ReferralId;
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::settings::deadlines::subtract_working_days;
@@ -14,6 +15,8 @@ use crate::store::{StoreError, Tx};
 const HOUR: i64 = 3_600_000;
 /// Referrals read again in one hour at most: a full day's share of 4,800 open ones, so that no practice is flooded.
 const READ_AGAIN_EACH_HOUR: i64 = 200;
+/// A backlog is erased over some hours, so that the one write transaction stays short.
+const ERASE_EACH_HOUR: i64 = 500;
 
 impl Effect for Tick {
     const SCHEDULE: Schedule = OWN;
@@ -30,7 +33,9 @@ impl Effect for Tick {
                 waiting.push((id, referral));
             }
         }
+        let erasable = past_retention(service, now).await?;
         let mut tx = service.store.begin().await?;
+        tx.erase(&erasable).await?;
         for (programme, referral) in waiting {
             tx.raise(programme, Some(referral), Alert::WaitsTooLong, now).await?;
         }
@@ -48,6 +53,17 @@ impl Effect for Tick {
         self.done(&mut tx, attempt).await?;
         tx.commit().await
     }
+}
+
+/// Referrals whose personal data has been kept as long as their programme says.
+async fn past_retention(service: &Wellbridge, now: Timestamp) -> Result<Vec<ReferralId>, StoreError> {
+    let mut erasable = Vec::new();
+    for (id, programme) in &service.settings.programmes {
+        let kept = SignedDuration::from_hours(24 * i64::from(programme.retention_days));
+        let before = now.checked_sub(kept).unwrap_or(Timestamp::UNIX_EPOCH);
+        erasable.extend(service.store.past_retention(id, before, ERASE_EACH_HOUR).await?);
+    }
+    Ok(erasable)
 }
 
 impl Tick {

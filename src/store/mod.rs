@@ -17,6 +17,7 @@ mod partners;
 mod practices;
 pub mod queue;
 mod referrals;
+mod retention;
 mod rows;
 
 use std::fs::{File, OpenOptions};
