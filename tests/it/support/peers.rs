@@ -152,9 +152,18 @@ impl Aiosmtpd {
         std::fs::write(self.directory.join("faults.json"), faults.to_string()).unwrap();
     }
 
-    /// The mails kept so far.
+    /// The mails kept so far, as far as it has told: what it keeps just now may not be among them yet.
     pub(crate) fn mails(&self) -> Vec<KeptMail> {
         self.peer.said.borrow().iter().filter_map(|line| self.kept(line)).collect()
+    }
+
+    /// The mails kept, as soon as there are this many.
+    pub(crate) async fn wait_for_mails(&self, count: usize) -> Option<Vec<KeptMail>> {
+        let enough = |said: &[Value]| {
+            let mails: Vec<KeptMail> = said.iter().filter_map(|line| self.kept(line)).collect();
+            (mails.len() >= count).then_some(mails)
+        };
+        self.peer.wait_for(enough).await
     }
 
     /// The first mail to this address, as soon as it is kept.
@@ -205,6 +214,7 @@ fn ask(program: &Path, arguments: &[&std::ffi::OsStr], question: &Value) -> (i32
         .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
     child.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
+    let code = output.status.code().unwrap_or(-1);
     let answer = serde_json::from_slice(&output.stdout);
-    (output.status.code().unwrap_or(-1), answer.expect("the peer answered no JSON"))
+    (code, answer.unwrap_or_else(|error| panic!("the peer answered no JSON ({error}), exit code {code}")))
 }

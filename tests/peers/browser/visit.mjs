@@ -10,6 +10,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -30,12 +31,14 @@ if (!folder) {
   process.exit(2);
 }
 mkdirSync(folder, { recursive: true });
-const pages = JSON.parse(readFileSync(0, 'utf8'));
+const pages = JSON.parse(await text(process.stdin));
 
-const browser = await chromium.launch({
-  executablePath: process.env.WELLBRIDGE_TEST_CHROMIUM ?? '/usr/bin/chromium',
-  args: FLAGS,
-});
+const browser = await chromium
+  .launch({ executablePath: process.env.WELLBRIDGE_TEST_CHROMIUM ?? '/usr/bin/chromium', args: FLAGS })
+  .catch((error) => {
+    console.log(JSON.stringify({ pages: [], failure: error.message }));
+    process.exit(2);
+  });
 const results = [];
 for (const page of pages) {
   results.push(await visit(page));
