@@ -3,9 +3,102 @@
 //! Pure: `(&Referral, &Directory, today) -> Match`. No I/O, no clock, no randomness; the same input gives the same
 //! answer. When in doubt, a person.
 
+mod ages;
+mod area;
+mod decide;
+pub mod evaluate;
+mod gates;
+mod identity;
+mod mapping;
+mod needs;
+mod person;
+pub mod places;
+mod rank;
+mod safety;
+pub mod words;
+
+use std::collections::HashSet;
+
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::referral::{NeedCode, ServiceId, episode::Hold};
+pub use mapping::{MappingError, NeedDef, Sources};
+
+use crate::{
+    directory::{
+        Directory,
+        words::{Term, term},
+    },
+    referral::{NeedCode, Referral, ServiceId, episode::Hold},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Reads referrals against a directory. Made once, when the mappings are loaded; shared by everybody.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    mapping: mapping::Mapping,
+    places: places::Places,
+    stop_words: HashSet<Term>,
+    consent: ConsentPolicy,
+}
+
+/// What a practice's agreement says about consent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsentPolicy {
+    /// A Consent resource or a consent code must say yes.
+    #[default]
+    Recorded,
+    /// Referring records it; only a recorded no counts against.
+    ByReferral,
+}
+
+impl Matcher {
+    /// Loads and checks mappings; the consent policy is `Recorded`.
+    pub fn new(sources: &Sources<'_>) -> Result<Self, MappingError> {
+        const STOP: &str = "the and for with that this they she her his him has had have was were are but not would like \
+            from any all who you our what when where how can could will get got one two been being into out about over \
+            some than then them there their its also very too just only says said wants want help please someone \
+            somebody something anyone people person patient gentleman lady man woman consent consents consented given \
+            agrees agreed referral referred refer happy share details pass week weeks day days time years year old ago \
+            good well needs need after before since more most other others because which while your for may";
+        Ok(Self {
+            mapping: mapping::Mapping::load(sources)?,
+            places: places::Places::great_britain(),
+            stop_words: STOP.split_whitespace().map(term).collect(),
+            consent: ConsentPolicy::Recorded,
+        })
+    }
+
+    /// With the mappings that come with Wellbridge.
+    pub fn built_in() -> Result<Self, MappingError> {
+        Self::new(&Sources::default())
+    }
+
+    /// The same under another consent policy.
+    #[must_use]
+    pub fn with_consent(mut self, policy: ConsentPolicy) -> Self {
+        self.consent = policy;
+        self
+    }
+
+    /// Every kind of help the mappings know.
+    pub fn needs(&self) -> &[NeedDef] {
+        &self.mapping.needs
+    }
+
+    /// The kind of help with this code.
+    pub fn need(&self, code: &NeedCode) -> Option<&NeedDef> {
+        self.mapping.needs.iter().find(|n| n.code == *code)
+    }
+
+    /// Reads one referral against one directory, as of `today`.
+    pub fn match_referral(&self, referral: &Referral, directory: &Directory, today: Date) -> Match {
+        decide::decide(self, referral, directory, today)
+    }
+}
 
 /// What was read from one referral against one directory on one day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
