@@ -14,10 +14,10 @@ use super::{Attempt, Effect, JobError, edge_failed, nothing_to_do};
 use crate::effect::EffectError;
 use crate::practice::{Input, Page, PollFrom, PracticeSystem};
 use crate::random;
-use crate::referral::facts::{ConsentRule, facts};
+use crate::referral::facts::facts;
 use crate::referral::{PracticeId, ReferralId};
 use crate::service::Wellbridge;
-use crate::settings::{ConsentPolicy, Practice, Programme};
+use crate::settings::{Practice, Programme};
 use crate::store::queue::{PollPractice, due, once};
 use crate::store::{StoreError, TakenIn, Tx};
 
@@ -167,18 +167,10 @@ pub(crate) async fn take_in_one(
     let id = ReferralId::from_uuid(random::uuid());
     match input {
         Input::Readable(referral, raw) => {
-            let facts = facts(referral, consent_rule(programme.consent));
+            let facts = facts(referral, programme.consent);
             tx.take_in(id, &programme.id, referral, facts, raw, now).await
         }
         Input::Unreadable(unreadable, raw) => tx.take_in_unreadable(id, &programme.id, unreadable, raw, now).await,
-    }
-}
-
-/// The programme's rule on consent, in the domain's words.
-pub(crate) const fn consent_rule(policy: ConsentPolicy) -> ConsentRule {
-    match policy {
-        ConsentPolicy::Recorded => ConsentRule::Recorded,
-        ConsentPolicy::ByReferral => ConsentRule::ByReferral,
     }
 }
 

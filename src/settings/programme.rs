@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::partner::{address::EmailAddress, plain::Line};
+use crate::referral::facts::ConsentPolicy;
 use crate::referral::{NeedCode, ProgrammeId};
 
 use super::{
@@ -60,15 +61,6 @@ pub struct Duty {
     pub second_address: EmailAddress,
     /// Time between two alerts.
     pub alert_again_after: Duration,
-}
-
-/// What counts as the person's agreement, by the practice's agreement with the programme.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsentPolicy {
-    /// A Consent resource or a consent code on the request.
-    Recorded,
-    /// Referring records it.
-    ByReferral,
 }
 
 words!(ConsentPolicy { Recorded = "recorded", ByReferral = "by-referral" });

@@ -61,7 +61,7 @@ fn the_smallest_settings_start_with_careful_defaults() {
     assert_eq!(programme.mode, Mode::Propose);
     assert_eq!(programme.deadlines, Deadlines { reply_by: 5, remind_before: 2, waiting_too_long: 3 });
     assert_eq!(programme.duty.alert_again_after, Duration::from_mins(30));
-    assert_eq!((programme.consent, programme.max_tries), (ConsentPolicy::Recorded, 3));
+    assert_eq!((programme.consent, programme.max_tries), (crate::referral::facts::ConsentPolicy::Recorded, 3));
     let practice = &settings.practices[&"burton-croft".into()];
     assert_eq!(practice.fhir.base.as_str(), "https://fhir.burton-croft.example/r4/");
     assert_eq!(practice.fhir.poll_every, Duration::from_mins(5));
