@@ -33,5 +33,20 @@ pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
         () if referral.priority > Priority::Urgent => Some(Hold::Urgent),
         () => None,
     };
-    Facts { sharing: referral.sharing, contact_prohibited: referral.safe_contact == SafeContact::Prohibited, hold }
+    Facts {
+        sharing: referral.sharing,
+        contact_prohibited: referral.safe_contact == SafeContact::Prohibited,
+        hold,
+        urgent: referral.priority > Priority::Urgent && !referral.status.is_withdrawn(),
+    }
+}
+
+/// The facts of a referral that was never seen before: one that its practice calls completed is history (a first poll
+/// reads everything there is), and nobody is asked for it unless a person says so. A known one stays as it is: many
+/// systems tick a request off once it was sent.
+pub fn at_first_sight(facts: Facts, status: RequestStatus) -> Facts {
+    match status {
+        RequestStatus::Completed => Facts { hold: Some(Hold::NotActive), urgent: false, ..facts },
+        _ => facts,
+    }
 }
