@@ -41,12 +41,13 @@ pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
     }
 }
 
-/// The facts of a referral that was never seen before: one that its practice calls completed is history (a first poll
-/// reads everything there is), and nobody is asked for it unless a person says so. A known one stays as it is: many
-/// systems tick a request off once it was sent.
-pub fn at_first_sight(facts: Facts, status: RequestStatus) -> Facts {
-    match status {
-        RequestStatus::Completed => Facts { hold: Some(Hold::NotActive), urgent: false, ..facts },
-        _ => facts,
+/// The facts of a request under what was known of it `before`. A request that its practice calls completed and that
+/// was never active for us is history (a first poll reads everything there is): nobody is asked for it. One that was
+/// active goes on: many systems tick a request off once it was sent.
+pub fn under_history(facts: Facts, status: RequestStatus, before: Option<Facts>) -> Facts {
+    let was_active = before.is_some_and(|known| known.hold != Some(Hold::NotActive));
+    if status == RequestStatus::Completed && !was_active {
+        return Facts { hold: Some(Hold::NotActive), urgent: false, ..facts };
     }
+    facts
 }

@@ -18,6 +18,7 @@ mod practices;
 pub mod queue;
 mod referrals;
 mod rows;
+mod verify;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -32,12 +33,13 @@ use sqlx::{Sqlite, Transaction};
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
 pub use feeds::FeedRow;
-pub use ledger::{Appended, Recorded, Standing, Verified};
+pub use ledger::{Appended, Recorded, Standing};
 pub use mails::{MailRow, MailState, NewMail};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::Partner;
 pub use practices::Cursor;
 pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, TakenIn};
+pub use verify::Verified;
 
 use crate::referral::lifecycle::Refusal;
 
