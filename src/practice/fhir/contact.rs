@@ -187,7 +187,9 @@ fn without(clause: &Words) -> Option<Finding> {
                 return rule(clause.means_at(j).into_iter().collect());
             }
         }
-        if clause.any(i, &["nothing"]) && clause.any(i + 1, &["in", "by", "through", "sent", "posted"]) {
+        let in_writing = clause.any(i + 1, &["in", "by", "through"])
+            && clause.after(i + 2).first(2).has(&["writing", "post", "letter", "door", "letterbox", "email", "text"]);
+        if clause.any(i, &["nothing"]) && (in_writing || clause.any(i + 1, &["sent", "posted", "written"])) {
             return rule(vec![Means::Post]);
         }
         let cannot = clause.any(i, &["doesnt", "wont", "cant", "cannot"])

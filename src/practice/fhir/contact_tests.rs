@@ -87,7 +87,7 @@ fn telling_about_telephones_letters_and_silence_is_no_rule() {
         "She left me a message. Non-molestation order, no contact order in place.",
         "Please don't call it depression.",
         "Wants contact with other people who have it.",
-        "Very careful with money.",
+        "Very careful with money. Nothing in cupboards till pay on 3rd.",
         "She came for a letter: she wants the council to move her.",
         "",
     ] {

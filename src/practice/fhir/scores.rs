@@ -111,12 +111,15 @@ mod tests {
     fn four_scores_are_read_in_each_shape() {
         let texts = ["Overall, how satisfied are you with your life nowadays?", "…things you do are worthwhile?",
             "How happy did you feel yesterday?", "How anxious did you feel yesterday?"];
-        let one = json!({"resourceType": "Observation", "status": "final", "component":
-            texts.iter().zip([3, 4, 5, 8]).map(|(t, n)| asked(t, json!(n))).collect::<Vec<_>>()});
-        let answers = json!({"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"linkId": "g", "item":
-            ["satisfied", "worthwhile", "happy", "anxious"].iter().zip([3, 4, 5, 8])
-                .map(|(l, n)| json!({"linkId": l, "answer": [{"valueDecimal": n}]})).collect::<Vec<_>>()}]});
-        let singles: Vec<Value> = texts.iter().zip([3, 4, 5, 8]).map(|(t, n)| asked(t, json!(n))).collect();
+        let scores = || [3, 4, 5, 8].into_iter();
+        let components: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, json!(n))).collect();
+        let one = json!({"resourceType": "Observation", "status": "final", "component": components});
+        let links = ["satisfied", "worthwhile", "happy", "anxious"];
+        let items: Vec<Value> =
+            links.iter().zip(scores()).map(|(l, n)| json!({"linkId": l, "answer": [{"valueDecimal": n}]})).collect();
+        let answers =
+            json!({"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"linkId": "g", "item": items}]});
+        let singles: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, json!(n))).collect();
         assert_eq!(read(&[one]), Some([3, 4, 5, 8]));
         assert_eq!(read(&[answers]), Some([3, 4, 5, 8]));
         assert_eq!(read(&singles), Some([3, 4, 5, 8]));
