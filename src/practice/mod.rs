@@ -150,6 +150,9 @@ pub struct TaskStanding {
     pub since: Timestamp,
     /// What may return to the GP: under `Nothing` the Task says its state and gives no reason.
     pub sharing: Sharing,
+    /// `meta.versionId` of the Task as it was last read or written, where known: a Task that somebody changed since is
+    /// still written, but its new version is not returned as ours, so that the next poll takes the change in.
+    pub seen: Option<String>,
 }
 
 /// The coarse steps a practice sees: FHIR Task.status with a BSeR business status.
@@ -189,6 +192,7 @@ pub enum Receipt {
 pub struct TaskWritten {
     /// `Task.id`.
     pub id: String,
-    /// `meta.versionId`, where the system keeps versions.
+    /// `meta.versionId` of our own write, to be ignored at the next poll; none where nothing had to be written, where
+    /// somebody else's change lies beneath it, or where the system keeps no versions.
     pub version: Option<String>,
 }

@@ -405,6 +405,7 @@ fn refusal(status: StatusCode, wait: Option<Duration>, words: Option<String>, so
         },
         // A gateway that lost its server does not know whether the server acted.
         502 | 504 => unclear(sort, &format!("the practice's gateway lost its server ({code})")),
+        501 => EffectError::give_up("the practice's system cannot do what was asked (501)", words),
         500..=599 => EffectError::RetryAfter { after: wait, why: format!("the practice's system has a fault ({code})") },
         _ => EffectError::give_up(format!("the practice's system refused the request ({code})"), words),
     })

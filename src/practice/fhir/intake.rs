@@ -306,7 +306,7 @@ fn status(request: &Value, task: Option<&Value>) -> Result<RequestStatus, Refusa
 }
 
 /// The practice cancelled its Task, or asked to cancel (BSeR 5.2). A cancelled Task with a final business status is our own.
-fn taken_back(task: &Value) -> bool {
+pub(super) fn taken_back(task: &Value) -> bool {
     let business: Vec<&str> = json::codings(&task["businessStatus"]).map(|(_, code)| code).collect();
     let ours = business.iter().any(|c| matches!(*c, "4.0" | "6.0" | "7.0"));
     match text(&task["status"]) {

@@ -124,11 +124,16 @@ impl Known {
                 let id = url.rsplit(':').next()?;
                 self.by_key.values().find(|r| r.value["id"] == id)
             }),
-            Target::Logical(kind, system, value) => self.by_key.values().find(|r| {
-                kind.as_deref().is_none_or(|k| json::kind(&r.value) == k)
-                    && json::list(&r.value["identifier"])
-                        .any(|i| i["system"] == system.as_str() && i["value"] == value.as_str())
-            }),
+            Target::Logical(kind, system, value) => {
+                let named = |r: &Resource| {
+                    kind.as_deref().is_none_or(|k| json::kind(&r.value) == k)
+                        && json::list(&r.value["identifier"])
+                            .any(|i| i["system"] == system.as_str() && i["value"] == value.as_str())
+                };
+                // An identifier that two resources carry names neither.
+                let mut found = self.by_key.values().filter(|r| named(r));
+                found.next().filter(|_| found.next().is_none())
+            }
             Target::Contained(_) | Target::Foreign | Target::Nowhere => None,
         }
     }
