@@ -206,6 +206,17 @@ fn the_environment_wins_over_the_file_and_types_its_text() {
 }
 
 #[test]
+fn names_given_by_people_are_kept_as_they_were_written() {
+    let text = SMALL.replace("[practices.burton-croft]", "[practices.\"Burton.Croft_2\"]");
+    let settings = load_env(&text, &[("WELLBRIDGE__PRACTICES__BURTON.CROFT_2__NAME", "Other")]).unwrap();
+    assert_eq!(settings.practices[&"Burton.Croft_2".into()].name.as_str(), "Other");
+    let nothing = load("").map(|_| ()).unwrap_err().to_string();
+    for key in ["web.public_url", "mail.host", "mail.from", "programmes:", "practices:", "directory.feeds:"] {
+        assert!(nothing.contains(key), "{nothing}");
+    }
+}
+
+#[test]
 fn a_variable_with_a_slip_is_named_and_makes_no_new_section() {
     let said = load_env(
         SMALL,
