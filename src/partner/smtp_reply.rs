@@ -197,6 +197,9 @@ pub fn classify(stage: Stage, trouble: &Trouble) -> MailError {
         },
         Trouble::Lost if stage == Stage::Connect => EffectError::retry("The mail server cannot be reached."),
         Trouble::Lost => EffectError::retry("The mail server ended the connection."),
+        Trouble::TimedOut if stage == Stage::Connect => {
+            EffectError::retry("The mail server did not answer in time while we connected and signed in.")
+        }
         Trouble::TimedOut => EffectError::retry("The mail server did not answer in time."),
         Trouble::Certificate => EffectError::NeedsPerson {
             why: "The mail server's certificate cannot be trusted, so nothing was sent. Check `mail.host` (the \

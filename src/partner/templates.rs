@@ -98,6 +98,11 @@ impl Templates {
         if problems.is_empty() { Ok(templates) } else { Err(problems) }
     }
 
+    /// The languages that have at least one mail, so that a programme's `locale` can be checked.
+    pub fn languages(&self) -> BTreeSet<&str> {
+        self.whole.iter().map(|(_, locale)| locale.as_str()).collect()
+    }
+
     /// Renders one mail; a language without templates gets the compiled-in one.
     pub fn render(&self, locale: &str, mail: &Mail) -> Result<Rendered, TemplateProblem> {
         let kind = mail.kind();

@@ -146,7 +146,9 @@ fn auto_needs_a_list_and_the_officer_who_signed_it() {
         "mode = \"propose\"",
         "mode = \"auto\"\nauto_needs = [\"befriending\"]\nsigned_off_by = \"Dr A. Example\"",
     );
-    assert!(load(&good).is_ok());
+    let mode = &load(&good).unwrap().programmes[&"leeds".into()].mode;
+    assert!(mode.may_send_alone(&"befriending".into()) && !mode.may_send_alone(&"benefits-advice".into()));
+    assert!(!Mode::Propose.may_send_alone(&"befriending".into()));
 }
 
 #[test]
@@ -267,6 +269,8 @@ fn values_that_make_no_sense_are_refused_with_an_example() {
     for (piece, other, words) in [
         ("host =", "answer_timeout = \"120\"\nhost =", "length of time with its unit"),
         ("host =", "answer_timeout = 120\nhost =", "in quotation marks"),
+        ("host =", "answer_timeout = \"0 s\"\nhost =", "must be a second or more"),
+        ("mode = \"propose\"", "mode = \"propose\"\nalert_again_after = \"5 s\"", "must be a minute or more"),
         ("host =", "port = 70000\nhost =", "0 to 65535"),
         ("host =", "max_connections = 0\nhost =", "must be 1 or more"),
         ("referrals@leeds.example>", "referrals@leeds.example, x@y.example>", "email address"),

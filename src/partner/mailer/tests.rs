@@ -348,6 +348,8 @@ async fn a_server_that_is_not_there_is_tried_again_later() {
     );
 }
 
+/// `testdata/` was made with openssl for these tests: an authority that signed one certificate for `localhost`, both good
+/// for a hundred years; the authority's own key was thrown away.
 const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/partner/mailer/testdata/ca.pem");
 
 /// A mail server that speaks STARTTLS with the test authority's certificate for `localhost`; it takes one mail.
