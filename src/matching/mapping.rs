@@ -92,6 +92,8 @@ pub struct NeedDef {
     pub label: String,
     /// As a partner reads it; reveals nothing sensitive.
     pub kind_of_help: String,
+    /// What comes of it is filed apart, under a restricting label.
+    pub sensitive: bool,
     /// Needs whose services are a second choice.
     pub(super) related: Vec<usize>,
     /// Words to look its services up by, with weights.
@@ -211,6 +213,8 @@ mod raw {
         pub code: String,
         pub label: String,
         pub kind_of_help: String,
+        #[serde(default)]
+        pub sensitive: bool,
         #[serde(default)]
         pub snomed: Vec<String>,
         #[serde(default)]
@@ -433,6 +437,7 @@ impl Mapping {
             code: NeedCode::new(&raw.code),
             label: raw.label.clone(),
             kind_of_help: raw.kind_of_help.clone(),
+            sensitive: raw.sensitive,
             related,
             query,
         });

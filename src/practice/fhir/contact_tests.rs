@@ -9,10 +9,19 @@ fn rule(note: &str) -> SafeContact {
 #[test]
 fn a_plain_rule_is_quoted_word_for_word() {
     for (note, words) in [
-        ("Not sleeping. Hiding it from wife - ring his mobile not landline. No SI.", "Hiding it from wife - ring his mobile not landline."),
+        (
+            "Not sleeping. Hiding it from wife - ring his mobile not landline. No SI.",
+            "Hiding it from wife - ring his mobile not landline.",
+        ),
         ("Lives w mum. Phones terrify him - EMAIL ONLY. Mood ok.", "Phones terrify him - EMAIL ONLY."),
-        ("DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.", "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work."),
-        ("He collects the post, so please nothing in writing. Urdu.", "He collects the post, so please nothing in writing."),
+        (
+            "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.",
+            "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.",
+        ),
+        (
+            "He collects the post, so please nothing in writing. Urdu.",
+            "He collects the post, so please nothing in writing.",
+        ),
         ("Needs F2F w BSL, no phone.", "Needs F2F w BSL, no phone."),
         ("Keen. Please do not phone.", "Please do not phone."),
         ("Deaf. Don’t phone, text is fine.", "Don’t phone, text is fine."),

@@ -148,8 +148,11 @@ mod tests {
     fn known() -> Known {
         let mut known = Known::new(Some(Url::parse("https://fhir.surgery.example/r4/").unwrap()));
         for (url, value) in [
-            (None, json!({"resourceType": "Patient", "id": "p1",
-                "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}]})),
+            (
+                None,
+                json!({"resourceType": "Patient", "id": "p1",
+                "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}]}),
+            ),
             (Some("urn:uuid:1"), json!({"resourceType": "Organization", "id": "o1"})),
         ] {
             known.add(url, Arc::new(Resource { raw: value.to_string(), value }));
@@ -168,8 +171,11 @@ mod tests {
             (json!({"reference": "#inside"}), Some("inside")),
             (json!({"reference": "urn:uuid:1"}), Some("o1")),
             (json!({"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}}), Some("p1")),
-            (json!({"type": "Organization",
-                "identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}}), None),
+            (
+                json!({"type": "Organization",
+                "identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}}),
+                None,
+            ),
             (json!({"reference": "https://fhir.elsewhere.example/r4/Patient/p1"}), None),
             (json!({"reference": "https://fhir.surgery.example.evil.example/r4/Patient/p1"}), None),
             (json!({"reference": "Patient/p2"}), None),
@@ -178,6 +184,9 @@ mod tests {
             let found = known.follow(&reference, &container).and_then(|r| r["id"].as_str());
             assert_eq!(found, id, "{reference}");
         }
-        assert_eq!(known.target(&json!({"reference": "https://fhir.elsewhere.example/r4/Patient/p1"})), Target::Foreign);
+        assert_eq!(
+            known.target(&json!({"reference": "https://fhir.elsewhere.example/r4/Patient/p1"})),
+            Target::Foreign
+        );
     }
 }
