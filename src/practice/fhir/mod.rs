@@ -227,3 +227,6 @@ fn introduction(statement: &Value) -> Result<String, EffectError> {
     let release = json::text(&software["version"]).map(|v| format!(" {v}")).unwrap_or_default();
     Ok(format!("FHIR {version}, {}{release}", name.unwrap_or("a server that does not name itself")))
 }
+
+#[cfg(test)]
+mod http_tests;
