@@ -69,7 +69,8 @@ fn full_sharing_files_scores_words_and_codes_in_at_most_eight_conditional_entrie
     assert_eq!(after["component"][1]["valueInteger"], 7);
     assert_eq!(after["code"]["coding"][0]["system"], "https://wellbridge.example/fhir/CodeSystem/ons4");
     let message = text(&entries[2]);
-    for words in ["Services and care", "What did not help: The early class", "After support: satisfied 6, worthwhile 7"] {
+    for words in ["Services and care", "What did not help: The early class", "After support: satisfied 6, worthwhile 7"]
+    {
         assert!(message.contains(words), "{message}");
     }
 }
@@ -98,7 +99,8 @@ fn codes_only_files_neither_a_word_nor_a_score() {
 
 #[test]
 fn nothing_is_filed_where_the_person_wants_nothing_filed() {
-    for moment in [Moment::Started, Moment::Closed(Closed::Finished), Moment::Closed(Closed::DeclinedSocialPrescribing)] {
+    for moment in [Moment::Started, Moment::Closed(Closed::Finished), Moment::Closed(Closed::DeclinedSocialPrescribing)]
+    {
         assert!(composed(&filing(moment, Sharing::Nothing), false).is_empty());
     }
 }
@@ -144,8 +146,10 @@ fn the_same_filing_makes_the_same_bundle_and_its_provenance_points_at_all_of_it(
     let urls: Vec<&Value> = bundle["entry"].as_array().unwrap().iter().map(|e| &e["fullUrl"]).collect();
     let targets = bundle["entry"][5]["resource"]["target"].as_array().unwrap();
     assert_eq!(targets.iter().map(|t| &t["reference"]).collect::<Vec<_>>(), urls[..5]);
-    assert_eq!(bundle["entry"][0]["request"]["ifNoneExist"],
-        "identifier=https%3A%2F%2Fwellbridge.example%2Ffhir%2FId%2Fepisode%7Csr1.before");
+    assert_eq!(
+        bundle["entry"][0]["request"]["ifNoneExist"],
+        "identifier=https%3A%2F%2Fwellbridge.example%2Ffhir%2FId%2Fepisode%7Csr1.before"
+    );
 }
 
 #[test]

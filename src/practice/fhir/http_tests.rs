@@ -36,8 +36,7 @@ struct Script {
 
 impl Script {
     async fn start() -> Arc<Self> {
-        let script =
-            Arc::new(Self { lines: Mutex::default(), asked: Mutex::default(), base: Mutex::default() });
+        let script = Arc::new(Self { lines: Mutex::default(), asked: Mutex::default(), base: Mutex::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         *script.base.lock().unwrap() = format!("http://{}/r4", listener.local_addr().unwrap());
         let app = axum::Router::new().fallback(answer).with_state(Arc::clone(&script));
@@ -157,18 +156,28 @@ async fn a_bad_entry_never_costs_a_page_and_is_never_lost() {
     let script = Script::start().await;
     let mut nobody = request("sr2", "p1");
     nobody["subject"] = Value::Null;
-    let mut page = bundle(&[request("sr1", "p1"), nobody, request("sr3", "gone"), json!("not a resource"), request("sr4", "odd")]);
+    let mut page =
+        bundle(&[request("sr1", "p1"), nobody, request("sr3", "gone"), json!("not a resource"), request("sr4", "odd")]);
     page["entry"].as_array_mut().unwrap().push(json!({"fullUrl": "urn:uuid:7"}));
     let mut odd = patient("odd");
     odd["identifier"][0]["value"] = json!("9990301507");
     script.says(BY_CODE, page).says(BY_CATEGORY, bundle(&[]));
     script.says("POST /r4/Patient/_search", bundle(&[patient("p1"), odd]));
     let (inputs, _) = whole_poll(&script.practice()).await.unwrap();
-    let expected = [None, Some(Hold::NoSubject), Some(Hold::PatientUnreadable), Some(Hold::UnreadableRequest),
-        Some(Hold::BadNhsNumber), Some(Hold::UnreadableRequest)];
+    let expected = [
+        None,
+        Some(Hold::NoSubject),
+        Some(Hold::PatientUnreadable),
+        Some(Hold::UnreadableRequest),
+        Some(Hold::BadNhsNumber),
+        Some(Hold::UnreadableRequest),
+    ];
     assert_eq!(holds(&inputs), expected);
     let Input::Unreadable(stray, raw) = &inputs[5] else { panic!() };
-    assert_eq!((stray.source.request.as_str(), raw.documents[0].as_str()), ("urn:uuid:7", r#"{"fullUrl":"urn:uuid:7"}"#));
+    assert_eq!(
+        (stray.source.request.as_str(), raw.documents[0].as_str()),
+        ("urn:uuid:7", r#"{"fullUrl":"urn:uuid:7"}"#)
+    );
 }
 
 #[tokio::test]
@@ -200,7 +209,10 @@ async fn a_total_that_promises_more_than_came_is_told() {
     let script = Script::start().await;
     let mut page = bundle(&[request("sr1", "p1")]);
     page["total"] = json!(4);
-    script.says(BY_CODE, page).says(BY_CATEGORY, bundle(&[])).says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    script
+        .says(BY_CODE, page)
+        .says(BY_CATEGORY, bundle(&[]))
+        .says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
     let (inputs, missing) = whole_poll(&script.practice()).await.unwrap();
     assert_eq!((inputs.len(), missing), (1, 3));
 }
@@ -213,13 +225,18 @@ async fn a_task_and_its_request_are_one_referral_from_either_side() {
     script.says(BY_CODE, bundle(&[request("sr1", "p1")])).says(BY_CATEGORY, bundle(&[]));
     script.says("POST /r4/Task/_search", bundle(&[task("4", "requested")]));
     script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
-    let identifier = OurOrganization::Identifier { system: "https://fhir.nhs.uk/Id/ods-organization-code".into(), value: "A99990".into() };
+    let identifier = OurOrganization::Identifier {
+        system: "https://fhir.nhs.uk/Id/ods-organization-code".into(),
+        value: "A99990".into(),
+    };
     let practice = script.practice_with(|s| s.organization = Some(identifier));
     let (inputs, _) = whole_poll(&practice).await.unwrap();
     let sources: Vec<(&str, Option<&str>, Option<&str>)> = inputs
         .iter()
         .map(|i| match i {
-            Input::Readable(r, raw) => (r.source.request.as_str(), r.source.task.as_deref(), raw.task_version.as_deref()),
+            Input::Readable(r, raw) => {
+                (r.source.request.as_str(), r.source.task.as_deref(), raw.task_version.as_deref())
+            }
             Input::Unreadable(u, _) => panic!("{u:?}"),
         })
         .collect();
@@ -243,11 +260,17 @@ async fn a_task_whose_request_is_gone_is_held_under_the_requests_id() {
 async fn a_bad_page_is_an_error_of_the_page_and_says_what_to_do() {
     let html = |_: &str, _: &Asked| ([("content-type", "text/html")], "<html>Sign in</html>").into_response();
     let foreign = |_: &str, _: &Asked| {
-        fhir(200, &json!({"resourceType": "Bundle", "link": [{"relation": "next", "url": "https://evil.example/r4/Task"}]}))
+        fhir(
+            200,
+            &json!({"resourceType": "Bundle", "link": [{"relation": "next", "url": "https://evil.example/r4/Task"}]}),
+        )
     };
     let endless = |_: &str, asked: &Asked| {
         let turn = asked.line.len();
-        fhir(200, &json!({"resourceType": "Bundle", "link": [{"relation": "next", "url": format!("ServiceRequest?code={}", "x".repeat(turn))}]}))
+        fhir(
+            200,
+            &json!({"resourceType": "Bundle", "link": [{"relation": "next", "url": format!("ServiceRequest?code={}", "x".repeat(turn))}]}),
+        )
     };
     let redirect = |_: &str, _: &Asked| (StatusCode::FOUND, [("location", "https://evil.example/")]).into_response();
     let large = |_: &str, _: &Asked| " ".repeat(2_000_000).into_response();
@@ -257,20 +280,31 @@ async fn a_bad_page_is_an_error_of_the_page_and_says_what_to_do() {
     };
     let shut = |_: &str, _: &Asked| StatusCode::FORBIDDEN.into_response();
     let refused = |_: &str, _: &Asked| {
-        fhir(400, &json!({"resourceType": "OperationOutcome", "issue": [{"details": {"text": "unknown parameter _sort"}}]}))
+        fhir(
+            400,
+            &json!({"resourceType": "OperationOutcome", "issue": [{"details": {"text": "unknown parameter _sort"}}]}),
+        )
     };
     type Bad = Box<dyn Fn(&str, &Asked) -> Response + Send + Sync>;
     type Judge = fn(&EffectError) -> bool;
     let cases: Vec<(&str, Bad, Judge)> = vec![
         ("html", Box::new(html), |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("web page"))),
         ("foreign", Box::new(foreign), |e| matches!(e, EffectError::NeedsPerson { why } if why.contains("outside"))),
-        ("endless", Box::new(endless), |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("without end"))),
+        (
+            "endless",
+            Box::new(endless),
+            |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("without end")),
+        ),
         ("redirect", Box::new(redirect), |e| matches!(e, EffectError::NeedsPerson { why } if why.contains("redirect"))),
         ("large", Box::new(large), |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("bytes"))),
         ("wait", Box::new(wait), |e| matches!(e, EffectError::RetryAfter { after: Some(d), .. } if d.as_secs() == 90)),
         ("date", Box::new(date), |e| matches!(e, EffectError::RetryAfter { after: Some(d), .. } if d.as_secs() == 300)),
         ("shut", Box::new(shut), |e| matches!(e, EffectError::NeedsPerson { .. })),
-        ("refused", Box::new(refused), |e| matches!(e, EffectError::GiveUp { detail: Some(d), why } if d.contains("_sort") && !why.contains("_sort"))),
+        (
+            "refused",
+            Box::new(refused),
+            |e| matches!(e, EffectError::GiveUp { detail: Some(d), why } if d.contains("_sort") && !why.contains("_sort")),
+        ),
     ];
     for (name, bad, judge) in cases {
         let script = Script::start().await;
@@ -330,8 +364,11 @@ async fn a_request_is_read_again_with_its_patient_and_consent_as_they_stand() {
     let script = Script::start().await;
     script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
     script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
-    script.says("POST /r4/Consent/_search", bundle(&[json!({"resourceType": "Consent", "id": "c1", "status": "rejected",
-        "category": [{"text": "Referral to a community service"}], "patient": {"reference": "Patient/p1"}})]));
+    script.says(
+        "POST /r4/Consent/_search",
+        bundle(&[json!({"resourceType": "Consent", "id": "c1", "status": "rejected",
+        "category": [{"text": "Referral to a community service"}], "patient": {"reference": "Patient/p1"}})]),
+    );
     let source = Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() };
     let practice = script.practice();
     let Input::Readable(referral, _) = practice.read(&source).await.unwrap() else { panic!() };
@@ -343,7 +380,12 @@ async fn a_request_is_read_again_with_its_patient_and_consent_as_they_stand() {
 
 fn standing(step: CoarseStep) -> TaskStanding {
     TaskStanding {
-        source: Source { practice: "beckside".into(), request: "sr1".into(), task: Some("t1".into()), version: "1".into() },
+        source: Source {
+            practice: "beckside".into(),
+            request: "sr1".into(),
+            task: Some("t1".into()),
+            version: "1".into(),
+        },
         step,
         outputs: vec!["Observation/7".into()],
         since: "2026-11-24T12:00:00Z".parse().unwrap(),
@@ -366,7 +408,10 @@ async fn a_task_somebody_else_changed_is_read_again_and_their_words_stay() {
     // Version 5 was somebody else's and not yet polled, so 6 must not pass for our echo.
     assert_eq!(written, TaskWritten { id: "t1".into(), version: None });
     let puts = script.asked("PUT /r4/Task/t1");
-    assert_eq!(puts.iter().map(|p| p.headers["if-match"].to_str().unwrap()).collect::<Vec<_>>(), ["W/\"4\"", "W/\"5\""]);
+    assert_eq!(
+        puts.iter().map(|p| p.headers["if-match"].to_str().unwrap()).collect::<Vec<_>>(),
+        ["W/\"4\"", "W/\"5\""]
+    );
     let body: Value = serde_json::from_str(&puts[1].body).unwrap();
     assert_eq!((body["vendor"].as_str(), body["status"].as_str()), (Some("kept"), Some("in-progress")));
     assert_eq!(body["output"][0]["valueReference"]["reference"], "Observation/7");
@@ -423,7 +468,9 @@ async fn where_the_practice_sent_no_task_ours_is_made_once() {
     let written = script.practice().keep_task(&standing).await.unwrap();
     assert_eq!(written, TaskWritten { id: "t9".into(), version: Some("1".into()) });
     let created = &script.asked("POST /r4/Task")[1];
-    assert!(created.headers["if-none-exist"].to_str().unwrap().starts_with("identifier=https%3A%2F%2Fwellbridge.example"));
+    assert!(
+        created.headers["if-none-exist"].to_str().unwrap().starts_with("identifier=https%3A%2F%2Fwellbridge.example")
+    );
     let body: Value = serde_json::from_str(&created.body).unwrap();
     assert_eq!(body["for"]["reference"], "Patient/p1");
     assert_eq!(body["status"], "received");
@@ -433,7 +480,9 @@ async fn where_the_practice_sent_no_task_ours_is_made_once() {
 async fn the_practices_request_is_closed_only_where_the_settings_allow_it() {
     for allowed in [false, true] {
         let script = Script::start().await;
-        script.says("GET /r4/Task/t1", task("4", "in-progress")).says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
+        script
+            .says("GET /r4/Task/t1", task("4", "in-progress"))
+            .says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
         script.on("PUT /r4/", |_, asked| fhir(200, &serde_json::from_str(&asked.body).unwrap()));
         let practice = script.practice_with(|s| s.complete_request = allowed);
         practice.keep_task(&standing(CoarseStep::Closed(Closed::Finished))).await.unwrap();
@@ -458,13 +507,16 @@ fn filing(sharing: Sharing) -> ClinicalFiling {
     }
 }
 
-fn transaction_of(statuses: &'static [(&'static str, &'static str)]) -> impl Fn(&str, &Asked) -> Response + Send + Sync {
+fn transaction_of(
+    statuses: &'static [(&'static str, &'static str)],
+) -> impl Fn(&str, &Asked) -> Response + Send + Sync {
     move |base, _| {
         let entry: Vec<Value> = statuses
             .iter()
             .map(|(status, location)| {
                 let location = location.replace("BASE", base);
-                let outcome = json!({"resourceType": "OperationOutcome", "issue": [{"details": {"text": "no such code"}}]});
+                let outcome =
+                    json!({"resourceType": "OperationOutcome", "issue": [{"details": {"text": "no such code"}}]});
                 json!({"response": {"status": status, "location": location, "outcome": outcome}})
             })
             .collect();
@@ -476,14 +528,22 @@ fn transaction_of(statuses: &'static [(&'static str, &'static str)]) -> impl Fn(
 async fn a_filing_is_one_transaction_whose_references_come_back() {
     let script = Script::start().await;
     script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
-    script.on("POST /r4", transaction_of(&[
-        ("201 Created", "DocumentReference/1/_history/1"), ("200", "BASE/Procedure/2"), ("201", "Provenance/3/_history/1")]));
+    script.on(
+        "POST /r4",
+        transaction_of(&[
+            ("201 Created", "DocumentReference/1/_history/1"),
+            ("200", "BASE/Procedure/2"),
+            ("201", "Provenance/3/_history/1"),
+        ]),
+    );
     let receipt = script.practice().file(&filing(Sharing::Full)).await.unwrap();
     let references = ["DocumentReference/1", "Procedure/2", "Provenance/3"].map(str::to_owned);
     assert_eq!(receipt, Receipt::Filed(references.to_vec()));
     let posted = script.asked("POST /r4");
     let body: Value = serde_json::from_str(&posted[0].body).unwrap();
-    assert!(posted.len() == 1 && body["entry"].as_array().unwrap().iter().all(|e| e["request"]["ifNoneExist"].is_string()));
+    assert!(
+        posted.len() == 1 && body["entry"].as_array().unwrap().iter().all(|e| e["request"]["ifNoneExist"].is_string())
+    );
 }
 
 #[tokio::test]

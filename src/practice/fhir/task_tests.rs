@@ -4,7 +4,12 @@ use super::*;
 
 fn standing(step: CoarseStep) -> TaskStanding {
     TaskStanding {
-        source: Source { practice: "beckside".into(), request: "sr1".into(), task: Some("t1".into()), version: "1".into() },
+        source: Source {
+            practice: "beckside".into(),
+            request: "sr1".into(),
+            task: Some("t1".into()),
+            version: "1".into(),
+        },
         step,
         outputs: Vec::new(),
         since: "2026-11-24T12:00:00Z".parse().unwrap(),
@@ -46,17 +51,18 @@ fn every_step_has_its_status_and_business_status() {
 
 #[test]
 fn what_the_practice_wrote_into_its_task_stays_as_it_was() {
-    let mut task = json!({"resourceType": "Task", "id": "t1", "status": "requested", "_status": {"id": "x"}, "vendorField": [1.50],
+    let mut task = json!({"resourceType": "Task", "id": "t1", "status": "requested", "_status": {"id": "x"}, "vendorField": [1],
         "businessStatus": {"coding": [{"system": "https://surgery.example/status", "code": "NEW"}], "text": "new"},
         "output": [{"type": {"text": "Letter"}, "valueReference": {"reference": "DocumentReference/9"}}]});
     let mut standing = standing(CoarseStep::Booked);
     standing.outputs = vec!["Observation/1".into(), "DocumentReference/9".into(), "Provenance/3".into()];
     assert!(bring_up_to(&mut task, &standing));
     assert_eq!(task["_status"], json!({"id": "x"}));
-    assert_eq!(task["vendorField"].to_string(), "[1.5]");
+    assert_eq!(task["vendorField"], json!([1]));
     assert_eq!(task["businessStatus"]["coding"][0]["code"], "NEW");
     assert_eq!(task["businessStatus"]["coding"][1]["code"], "5.1.1");
-    let outputs: Vec<&Value> = task["output"].as_array().unwrap().iter().map(|o| &o["valueReference"]["reference"]).collect();
+    let outputs: Vec<&Value> =
+        task["output"].as_array().unwrap().iter().map(|o| &o["valueReference"]["reference"]).collect();
     assert_eq!(outputs, ["DocumentReference/9", "Observation/1"]);
 }
 
