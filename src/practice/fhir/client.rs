@@ -178,7 +178,9 @@ impl Client {
 
     /// Gets a search page: `Type?query` for searches that cannot name a person, or a checked `link[next]`.
     pub(super) async fn page(&self, url: Url) -> Result<Answer, Fault> {
-        self.send(Method::GET, self.under_base(url)?, |r| r, Sort::Read).await
+        // A parameter that a server does not know (`_sort`, `_include`) should cost nobody the page.
+        let lenient = |r: RequestBuilder| r.header("Prefer", "handling=lenient");
+        self.send(Method::GET, self.under_base(url)?, lenient, Sort::Read).await
     }
 
     /// Searches with the parameters in the body.
@@ -366,7 +368,7 @@ impl Head {
 
 /// `Retry-After` in seconds or as an HTTP date; capped at a day, so that a slip does not silence a practice.
 fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let day = Duration::from_secs(24 * 60 * 60);
+    let day = Duration::from_hours(24);
     if let Ok(seconds) = text.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds).min(day));
     }

@@ -88,7 +88,8 @@ fn read_clause(clause: &Words, gender: Option<Gender>) -> Finding {
 /// "Do not ring the landline", "must not be contacted", "nobody is to contact her", "not safe to call".
 fn forbidden(clause: &Words) -> Option<Finding> {
     let at = (0..clause.len()).find_map(|i| negation(clause, i))?;
-    let verb = (at..(at + 3).min(clause.len())).find(|&j| clause.is_contact_verb(j))?;
+    let using = |j: usize| clause.any(j, &["use", "using"]) && !clause.after(j + 1).first(4).means().is_empty();
+    let verb = (at..(at + 3).min(clause.len())).find(|&j| clause.is_contact_verb(j) || using(j))?;
     if (at..verb).any(|j| !clause.any(j, &["be", "please", "ever", "to", "try", "want"]))
         || clause.any(verb + 1, &["it", "this"])
     {
@@ -126,14 +127,17 @@ fn negation(clause: &Words, i: usize) -> Option<usize> {
     if clause.run(i, &["unsafe", "to"]) {
         return Some(i + 2);
     }
+    if clause.run(i, &["under", "no", "circumstances"]) {
+        return Some(i + 3);
+    }
     let somebody = clause.any(i, &["nobody", "noone"]) || clause.run(i, &["no", "one"]);
     let modal = i + 1 + usize::from(clause.any(i, &["no"]));
     if somebody && clause.any(modal, &["is", "should", "may", "must", "to", "can", "shall"]) {
         return Some(modal + 1);
     }
-    let wants_not = (clause.any(i, &["doesnt"]) || clause.run(i, &["does", "not"])) as usize;
+    let wants_not = clause.any(i, &["doesnt"]) || clause.run(i, &["does", "not"]);
     let want = i + 1 + usize::from(clause.any(i, &["does"]));
-    (wants_not == 1 && clause.any(want, &["want", "wish"])).then_some(want + 1)
+    (wants_not && clause.any(want, &["want", "wish"])).then_some(want + 1)
 }
 
 /// "Do not contact" and then: nothing more or the person (nobody may), another person (a rule), or a condition (doubt).
@@ -198,6 +202,10 @@ fn without(clause: &Words) -> Option<Finding> {
             if clause.run(i, &["no", "contact"]) && clause.any(i + 2, &["by", "via", "on", "at"]) {
                 return rule(clause.after(i + 2).means());
             }
+            let patient = clause.after(i + 3).first(2).has(&["patient", "pt", "client"]);
+            if clause.run(i, &["no", "contact"]) && clause.any(i + 2, &["with", "w"]) && patient {
+                return Some(Finding { nobody: true, ..Finding::default() });
+            }
             if clause.run(i, &["no", "contact"]) && (clause.len() == i + 2 || clause.any(i + 2, &["please", "pls"])) {
                 return Some(Finding { doubt: true, ..Finding::default() });
             }
@@ -211,7 +219,11 @@ fn without(clause: &Words) -> Option<Finding> {
         }
         let in_writing = clause.any(i + 1, &["in", "by", "through"])
             && clause.after(i + 2).first(2).has(&["writing", "post", "letter", "door", "letterbox", "email", "text"]);
-        if clause.any(i, &["nothing"]) && (in_writing || clause.any(i + 1, &["sent", "posted", "written"])) {
+        let to_the_house = clause.any(i + 1, &["to"])
+            && clause.after(i + 2).first(4).has(&["house", "home", "address", "sent", "posted"]);
+        if clause.any(i, &["nothing"])
+            && (in_writing || to_the_house || clause.any(i + 1, &["sent", "posted", "written"]))
+        {
             return rule(vec![Means::Post]);
         }
         let cannot = clause.any(i, &["doesnt", "wont", "cant", "cannot"])
@@ -223,6 +235,16 @@ fn without(clause: &Words) -> Option<Finding> {
             && (!near.means().is_empty() || near.has(&["numbers"]))
         {
             return rule(Vec::new());
+        }
+        if cannot
+            && clause.any(verb, &["use"])
+            && near.means().iter().any(|m| matches!(m, Means::Phone | Means::Landline))
+        {
+            return rule(near.means());
+        }
+        if cannot && clause.run(verb, &["consent", "to"]) && clause.after(verb).first(5).has(&["contact", "contacted"])
+        {
+            return Some(Finding { doubt: true, ..Finding::default() });
         }
         if cannot
             && clause.any(verb, &["want", "like"])
@@ -255,7 +277,9 @@ fn only(clause: &Words) -> Option<Finding> {
         }
         let timed =
             chain.any(0, &["between", "after", "before", "when", "while", "mornings", "evenings", "afternoons", "at"]);
-        if timed && (0..i).any(|j| clause.is_contact_verb(j)) {
+        let speaks =
+            chain.any(0, &["talk", "speak", "answer"]) && chain.has(&["when", "while", "after", "before", "between"]);
+        if speaks || (timed && (0..i).any(|j| clause.is_contact_verb(j))) {
             return Some(Finding { rule: true, ..Finding::default() });
         }
     }
@@ -353,6 +377,12 @@ fn preferred(clause: &Words) -> Option<Finding> {
         }
         if clause.any(i, &["contact", "contacted", "ring", "call"]) && near.via_the_practice() {
             return Some(Finding { doubt: true, ..Finding::default() });
+        }
+        let by_person = clause.any(i, &["contact", "contacted", "contactable"])
+            && near.any(0, &["via", "through"])
+            && near.len() > 1;
+        if by_person {
+            return rule;
         }
         let best = clause.any(i, &["best", "easiest", "easier", "better", "happier"]);
         let to_contact = near.any(0, &["to"]) && (near.is_contact_verb(1) || near.any(1, &["be", "reach"]));

@@ -87,14 +87,16 @@ impl Known {
         if let Some(id) = text.strip_prefix('#') {
             return Target::Contained(id.to_owned());
         }
-        if text.starts_with("urn:") || self.by_full_url.contains_key(text) {
-            return Target::FullUrl(text.to_owned());
+        if !text.contains("://") && !text.starts_with("urn:") {
+            return Self::local(text);
         }
-        if text.contains("://") {
-            let local = self.base.as_ref().filter(|b| text.starts_with(b.as_str())).and_then(|b| reference_in(text, b));
-            return local.map_or(Target::Foreign, |key| Self::local(&key));
+        let local = self.base.as_ref().filter(|b| text.starts_with(b.as_str())).and_then(|b| reference_in(text, b));
+        match local {
+            Some(key) => Self::local(&key),
+            // What lies in the same Bundle needs no request.
+            None if text.starts_with("urn:") || self.by_full_url.contains_key(text) => Target::FullUrl(text.to_owned()),
+            None => Target::Foreign,
         }
-        Self::local(text)
     }
 
     fn local(text: &str) -> Target {
