@@ -10,6 +10,7 @@ use riverqueue::InsertOpts;
 
 use super::schedule::{ALERT, Schedule};
 use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::compose;
 use crate::partner::mailer::Sending;
@@ -32,7 +33,10 @@ impl Effect for SendAlert {
         let to = if self.step < 2 { &programme.duty.address } else { &programme.duty.second_address };
         let rendered = compose::alert_mail(service, programme, &alert)?;
         let sending = Sending { id: self.mail_id(), to: to.clone(), rendered, at: attempt.now };
-        let answer = match service.mailer.send(&sending).await {
+        crash_point::reached("before:alert");
+        let answer = service.mailer.send(&sending).await;
+        crash_point::reached("after:alert");
+        let answer = match answer {
             Ok(answer) => answer,
             // An address that refuses is not a reason to wait: the next step goes to the second one.
             Err(failure) if failure.address_is_bad() => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::schedule::Schedule;
 use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::compose;
 use crate::partner::mailer::Sending;
@@ -29,7 +30,9 @@ impl Effect for SendCode {
             return nothing_to_do(service, attempt).await;
         };
         let id = format!("{}.code.{}", self.offer.uuid().simple(), self.ordinal);
+        crash_point::reached("before:code");
         let sent = service.mailer.send(&Sending { id: id.clone(), to, rendered, at: attempt.now }).await;
+        crash_point::reached("after:code");
         let mut tx = service.store.begin().await?;
         let mail = NewMail {
             id: &id,

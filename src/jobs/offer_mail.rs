@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
 use super::{Attempt, Effect, JobError, edge_failed};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::compose;
 use crate::partner::mailer::Sending;
@@ -43,7 +44,10 @@ impl Effect for SendOfferMail {
             return self.undeliverable(service, attempt, &mail_id, offer, why, false).await;
         };
         let sending = Sending { id: mail_id.clone(), to, rendered, at: attempt.now };
-        match service.mailer.send(&sending).await {
+        crash_point::reached("before:smtp");
+        let answer = service.mailer.send(&sending).await;
+        crash_point::reached("after:smtp");
+        match answer {
             Ok(answer) => self.sent(service, attempt, &mail_id, answer.as_str()).await,
             Err(failure) if failure.address_is_bad() => {
                 let why = failure.error().to_string();
