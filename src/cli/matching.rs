@@ -14,7 +14,6 @@ use crate::directory::{Directory, feed};
 use crate::matching::{Match, Matcher, evaluate};
 use crate::practice::Input;
 use crate::practice::fhir::{Mappings, referral_from_bundle};
-use crate::referral::facts::ConsentRule;
 use crate::referral::{PracticeId, Referral};
 use crate::service::assemble;
 
@@ -88,7 +87,7 @@ impl MatchOne {
         let referral = read_referral(&self.referral, &assemble::fhir_mappings(self.mappings.as_deref())?)?;
         let directory = read_directory(&self.directory)?;
         let today = self.today.unwrap_or_else(|| Clock::System.today());
-        let found = matcher.match_referral(&referral, &directory, today, ConsentRule::Recorded);
+        let found = matcher.match_referral(&referral, &directory, today);
         if self.json {
             output::say_json(&found)?;
         } else {
@@ -100,7 +99,7 @@ impl MatchOne {
 
 fn print(found: &Match, matcher: &Matcher, directory: &Directory) {
     let name = |id| directory.get(id).map_or("?", |s| s.name.as_str());
-    output::say(&format!("decision: {}", evaluate::decision_word(found.decision)));
+    output::say(&format!("decision: {}", found.decision.as_str()));
     if let Some(why) = found.hold {
         output::say(&format!("why:      {}", crate::desk::words::hold(why)));
     }
@@ -151,13 +150,13 @@ impl Evaluate {
             let id = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
             let line = match read_referral(path, &mappings) {
                 Ok(referral) => {
-                    let found = matcher.match_referral(&referral, &directory, self.today, ConsentRule::Recorded);
-                    evaluate::line(&id, &found)
+                    let found = matcher.match_referral(&referral, &directory, self.today);
+                    evaluate::Line::of(id, &found)
                 }
                 // Held at intake: a person decides, and nothing is ranked.
                 Err(why) => {
                     output::complain(&format!("{why:#}"));
-                    evaluate::held_line(&id)
+                    evaluate::Line::held(id)
                 }
             };
             serde_json::to_writer(&mut out, &line)?;

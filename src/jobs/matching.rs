@@ -79,8 +79,8 @@ pub(crate) fn read(
     programme: &Programme,
     now: Timestamp,
 ) -> Match {
-    let rule = super::poll::consent_rule(programme.consent);
-    service.matcher.match_referral(content, directory, crate::clock::london_date(now), rule)
+    let matcher = service.matcher.clone().with_consent(programme.consent);
+    matcher.match_referral(content, directory, crate::clock::london_date(now))
 }
 
 /// Where each need goes: pure.

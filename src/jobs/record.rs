@@ -120,5 +120,6 @@ fn message_back(service: &Wellbridge, standing: &Standing, filing: &Filing, note
         risks: words("risk")
             .or_else(|| risk.then(|| "A concern was reported; the Wellbeing Coordinator has it.".to_owned())),
         outcome: words("close"),
+        sensitive: offer.is_some_and(|o| service.matcher.need(&o.need).is_some_and(|n| n.sensitive)),
     }
 }

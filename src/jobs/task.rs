@@ -54,6 +54,8 @@ fn task_standing(standing: &Standing, outputs: Vec<String>) -> TaskStanding {
         step: coarse_step(&standing.episode),
         outputs,
         since: standing.changed,
+        sharing: standing.episode.facts.sharing,
+        seen: standing.task_version.clone(),
     }
 }
 

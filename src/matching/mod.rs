@@ -18,10 +18,14 @@ mod safety;
 pub mod words;
 
 use std::collections::HashSet;
+use std::sync::Arc;
+
+use std::path::Path;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+pub use crate::referral::facts::ConsentPolicy;
 pub use mapping::{MappingError, NeedDef, Sources};
 
 use crate::{
@@ -36,23 +40,14 @@ use crate::{
 mod tests;
 
 /// Reads referrals against a directory. Made once, when the mappings are loaded; shared by everybody.
+///
+/// A clone shares everything with it.
 #[derive(Clone, Debug)]
 pub struct Matcher {
-    mapping: mapping::Mapping,
-    places: places::Places,
-    stop_words: HashSet<Term>,
+    mapping: Arc<mapping::Mapping>,
+    places: Arc<places::Places>,
+    stop_words: Arc<HashSet<Term>>,
     consent: ConsentPolicy,
-}
-
-/// What a practice's agreement says about consent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConsentPolicy {
-    /// A Consent resource or a consent code must say yes.
-    #[default]
-    Recorded,
-    /// Referring records it; only a recorded no counts against.
-    ByReferral,
 }
 
 impl Matcher {
@@ -65,11 +60,40 @@ impl Matcher {
             agrees agreed referral referred refer happy share details pass week weeks day days time years year old ago \
             good well needs need after before since more most other others because which while your for may";
         Ok(Self {
-            mapping: mapping::Mapping::load(sources)?,
-            places: places::Places::great_britain(),
-            stop_words: STOP.split_whitespace().map(term).collect(),
+            mapping: Arc::new(mapping::Mapping::load(sources)?),
+            places: Arc::new(places::Places::great_britain()),
+            stop_words: Arc::new(STOP.split_whitespace().map(term).collect()),
             consent: ConsentPolicy::Recorded,
         })
+    }
+
+    /// With the mappings of a folder, file by file; those that it does not hold are the compiled-in ones.
+    pub fn load(folder: Option<&Path>) -> Result<Self, LoadError> {
+        let Some(folder) = folder else { return Ok(Self::built_in()?) };
+        let built_in = Sources::default();
+        let [needs, reading, safety, services] = [
+            ("needs.toml", built_in.needs),
+            ("reading.toml", built_in.reading),
+            ("safety.toml", built_in.safety),
+            ("services.toml", built_in.services),
+        ]
+        .map(|(file, usual)| match std::fs::read_to_string(folder.join(file)) {
+            Ok(text) => Ok(text),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(usual.to_owned()),
+            Err(why) => Err(LoadError::File { file, why }),
+        });
+        let (needs, reading, safety, services) = (needs?, reading?, safety?, services?);
+        Ok(Self::new(&Sources { needs: &needs, reading: &reading, safety: &safety, services: &services })?)
+    }
+
+    /// What a partner may read of a need: neutral words that reveal nothing sensitive.
+    pub fn kind_of_help(&self, need: &NeedCode) -> &str {
+        self.need(need).map_or("support in the community", |n| n.kind_of_help.as_str())
+    }
+
+    /// What a coordinator reads of a need.
+    pub fn label<'m>(&'m self, need: &'m NeedCode) -> &'m str {
+        self.need(need).map_or(need.as_str(), |n| n.label.as_str())
     }
 
     /// With the mappings that come with Wellbridge.
@@ -98,6 +122,22 @@ impl Matcher {
     pub fn match_referral(&self, referral: &Referral, directory: &Directory, today: Date) -> Match {
         decide::decide(self, referral, directory, today)
     }
+}
+
+/// Why mappings could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// One of the files cannot be read.
+    #[error("{file} cannot be read: {why}")]
+    File {
+        /// Which.
+        file: &'static str,
+        /// What the operating system said.
+        why: std::io::Error,
+    },
+    /// What it says cannot be used.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
 }
 
 /// What was read from one referral against one directory on one day.
@@ -206,26 +246,17 @@ pub enum SafetyKind {
     ConsentDeclined,
 }
 
-/// Stand-in until the real one is merged.
-#[derive(Debug)]
-pub struct Matcher;
-
-impl Matcher {
-    /// Stand-in.
-    pub fn kind_of_help(&self, need: &crate::referral::NeedCode) -> String {
-        need.to_string()
-    }
-    /// Stand-in.
-    pub fn match_referral(
-        &self,
-        _: &crate::referral::Referral,
-        _: &crate::directory::Directory,
-        _: jiff::civil::Date,
-        _: crate::referral::facts::ConsentRule,
-    ) -> Match {
-        Match { decision: Decision::None, hold: None, safety: vec![], needs: vec![], offer: None }
+impl Decision {
+    /// As written for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Person => "person",
+            Self::None => "none",
+        }
     }
 }
+
 impl SafetyKind {
     /// Somebody may come to harm: the duty address is told at once (a missing consent only waits for a person).
     pub const fn is_urgent(self) -> bool {

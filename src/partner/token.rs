@@ -240,7 +240,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{CodeCheck::TooOften, CodeCheck::Wrong, *};
 
     fn key() -> LinkKey {
         LinkKey::from_bytes(&[7; 32])
@@ -314,7 +314,6 @@ mod tests {
             said.push(check);
             stored = after;
         }
-        use CodeCheck::{TooOften, Wrong};
         assert_eq!(said, [Wrong(4), Wrong(3), Wrong(2), Wrong(1), TooOften]);
         assert_eq!(stored.check(&key(), offer(1), "000000", NOW, 5).0, TooOften);
     }

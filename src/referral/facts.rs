@@ -4,10 +4,11 @@
 use super::content::{Consent, Priority, Referral, RequestStatus, SafeContact};
 use super::episode::{Facts, Hold};
 
-/// Whether a record of consent is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsentRule {
+/// What counts as the person's agreement, by the practice's agreement with the programme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsentPolicy {
     /// A Consent resource, or a consent code on the request.
+    #[default]
     Recorded,
     /// Referring records it; a recorded no still stands.
     ByReferral,
@@ -15,7 +16,7 @@ pub enum ConsentRule {
 
 /// The facts of a referral under a programme's rule on consent. The first hold that applies stands, the hardest first:
 /// those that bind a coordinator too, then those she may weigh.
-pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
+pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
     let patient = &referral.patient;
     let hold = match () {
         () if !matches!(referral.status, RequestStatus::Active | RequestStatus::Completed | RequestStatus::Unknown) => {
@@ -23,7 +24,7 @@ pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
         }
         () if patient.deceased => Some(Hold::Deceased),
         () if referral.consent == Consent::Declined => Some(Hold::ConsentDeclined),
-        () if referral.consent == Consent::NotRecorded && consent == ConsentRule::Recorded => {
+        () if referral.consent == Consent::NotRecorded && consent == ConsentPolicy::Recorded => {
             Some(Hold::ConsentMissing)
         }
         () if patient.left_practice => Some(Hold::LeftPractice),
@@ -33,5 +34,21 @@ pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
         () if referral.priority > Priority::Urgent => Some(Hold::Urgent),
         () => None,
     };
-    Facts { sharing: referral.sharing, contact_prohibited: referral.safe_contact == SafeContact::Prohibited, hold }
+    Facts {
+        sharing: referral.sharing,
+        contact_prohibited: referral.safe_contact == SafeContact::Prohibited,
+        hold,
+        urgent: referral.priority > Priority::Urgent && !referral.status.is_withdrawn(),
+    }
+}
+
+/// The facts of a request under what was known of it `before`. A request that its practice calls completed and that
+/// was never active for us is history (a first poll reads everything there is): nobody is asked for it. One that was
+/// active goes on: many systems tick a request off once it was sent.
+pub fn under_history(facts: Facts, status: RequestStatus, before: Option<Facts>) -> Facts {
+    let was_active = before.is_some_and(|known| known.hold != Some(Hold::NotActive));
+    if status == RequestStatus::Completed && !was_active {
+        return Facts { hold: Some(Hold::NotActive), urgent: false, ..facts };
+    }
+    facts
 }

@@ -3,7 +3,7 @@
 //! Built once at start from checked settings; everything in it is shared and immutable, but for the directory, which a
 //! sync replaces as a whole.
 
-pub mod assemble;
+// pub mod assemble;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -38,7 +38,7 @@ pub use layers::{ConfigFile, LoadFrom};
 pub use mail::{Mail, MailAuth, MailTls};
 pub use practice::{Fhir, FhirAuth, OurOrganisation, Practice};
 pub use problem::{Problem, SettingsError};
-pub use programme::{ConsentPolicy, Deadlines, Duty, Mode, Programme};
+pub use programme::{Deadlines, Duty, Mode, Programme};
 pub use secret::Secret;
 pub use web::{Limits, Web};
 
