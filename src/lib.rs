@@ -19,6 +19,7 @@ pub mod practice;
 // The service around them.
 // pub mod cli;
 pub mod clock;
+mod crash_point;
 pub mod demo;
 pub mod desk;
 pub mod jobs;

@@ -10,6 +10,7 @@ use riverqueue::InsertOpts;
 
 use super::schedule::{ALERT, Schedule};
 use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MessageId, Outgoing, compose};
 use crate::service::Wellbridge;
@@ -42,7 +43,10 @@ impl Effect for SendAlert {
             date: attempt.now,
             rendered,
         };
-        let answer = match service.mailer.send(&mail).await {
+        crash_point::reached("before:alert");
+        let answer = service.mailer.send(&mail).await;
+        crash_point::reached("after:alert");
+        let answer = match answer {
             Ok(answer) => answer.to_string(),
             // An address that refuses is not a reason to wait: the next step goes to the second one.
             Err(failure) if failure.address_is_bad => {

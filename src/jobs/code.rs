@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::schedule::Schedule;
 use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
 use crate::service::Wellbridge;
@@ -41,7 +42,9 @@ impl Effect for SendCode {
             date: attempt.now,
             rendered,
         };
+        crash_point::reached("before:code");
         let sent = service.mailer.send(&outgoing).await;
+        crash_point::reached("after:code");
         let mut tx = service.store.begin().await?;
         let mail = NewMail {
             id: &id,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
 use super::{Attempt, Effect, JobError, edge_failed, mail_timeout};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
 use crate::referral::episode::{Cause, Episode, Offer, OfferStatus};
@@ -55,7 +56,10 @@ impl Effect for SendOfferMail {
             date: asked.map_or(attempt.now, |mail| mail.asked),
             rendered,
         };
-        match service.mailer.send(&mail).await {
+        crash_point::reached("before:smtp");
+        let answer = service.mailer.send(&mail).await;
+        crash_point::reached("after:smtp");
+        match answer {
             Ok(answer) => self.sent(service, attempt, &mail_id, &answer.to_string()).await,
             Err(failure) if failure.address_is_bad => {
                 let why = failure.effect.to_string();

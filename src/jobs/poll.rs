@@ -11,6 +11,7 @@ use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
 use super::{Attempt, Effect, JobError, edge_failed, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{Input, PollFrom, PracticeSystem};
 use crate::random;
@@ -47,6 +48,7 @@ impl Effect for PollPractice {
                     tracing::info!(practice.id = %self.practice, "the practice's system is well again");
                 }
                 self.done(service, &mut tx, attempt).await?;
+                crash_point::reached("before:cursor");
                 Ok(tx.commit().await?)
             }
             Err(JobError::Effect(error)) => {
@@ -154,7 +156,9 @@ pub(super) async fn take_in(
         }
         taken.push(one);
     }
+    crash_point::reached("before:take-in");
     tx.commit().await?;
+    crash_point::reached("after:take-in");
     Ok(taken)
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::schedule::{RECORD, Schedule};
 use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{ClinicalFiling, MessageBack, Receipt};
 use crate::referral::FilingId;
@@ -29,7 +30,9 @@ impl Effect for FileRecord {
             return nothing_to_do(service, attempt).await;
         };
         let clinical = clinical_filing(service, &standing, filing).await?;
+        crash_point::reached("before:file");
         let receipt = system.file(&clinical).await?;
+        crash_point::reached("after:file");
         let (event, outputs) = match receipt {
             Receipt::Filed(outputs) => (Event::Filed { filing: self.filing }, outputs),
             Receipt::Handed(receipt) => (Event::Handed { filing: self.filing }, vec![receipt]),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::schedule::{RECORD, Schedule};
 use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding};
 use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus};
@@ -30,7 +31,9 @@ impl Effect for KeepTask {
         };
         let outputs = service.store.filing_results(self.referral).await?;
         let outputs = outputs.into_iter().flat_map(|(_, outputs, _)| outputs).collect();
+        crash_point::reached("before:task");
         let written = system.keep_task(&task_standing(&standing, outputs)).await?;
+        crash_point::reached("after:task");
         let mut tx = service.store.begin().await?;
         tx.set_task(self.referral, &written.id, written.version.as_deref()).await?;
         tx.complete(attempt.job).await?;
