@@ -209,6 +209,14 @@ fn in_words(mapping: &Mapping, text: &Text<'_>, home: &Home<'_>) -> Option<Limit
         let words = tokens(sentence);
         let (nearest, count) = home.nearest(&Text { text: sentence, tokens: &words });
         let must = lives.iter().find(|h| h.first >= first && h.last < last && follows_place(text, h.last));
+        // Where its volunteers come from says nothing of whom it serves.
+        let helpers = words.iter().take(3).any(|t| {
+            let word = t.of(sentence).to_lowercase();
+            ["volunteer", "staff", "driver", "bus", "buses", "train"].iter().any(|w| word.trim_end_matches('s') == *w)
+        });
+        if helpers && must.is_none() {
+            continue;
+        }
         let limits = must.is_some() && count >= 1 || count >= 2 && nearest.is_some();
         if limits && !home.is_in(sentence) {
             let quote = must.map_or_else(
