@@ -52,8 +52,7 @@ pub(super) fn moment(value: &Value) -> Option<Timestamp> {
         7 => format!("{text}-01"),
         _ => text.to_owned(),
     };
-    let local: DateTime =
-        civil.parse::<DateTime>().ok().or_else(|| civil.parse::<Date>().ok().map(Into::into))?;
+    let local: DateTime = civil.parse::<DateTime>().ok().or_else(|| civil.parse::<Date>().ok().map(Into::into))?;
     local.to_zoned(clock::london()).or_else(|_| local.to_zoned(TimeZone::UTC)).ok().map(|z| z.timestamp())
 }
 

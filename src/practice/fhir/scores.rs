@@ -11,7 +11,9 @@ use crate::referral::{Ons4, Score};
 
 /// The latest complete set among these Observations and QuestionnaireResponses.
 pub(super) fn baseline<'a>(resources: impl Iterator<Item = &'a Value>, codes: &Ons4Codes) -> Option<Ons4> {
-    let usable: Vec<&Value> = resources.filter(|r| !matches!(text(&r["status"]), Some("entered-in-error" | "cancelled" | "stopped"))).collect();
+    let usable: Vec<&Value> = resources
+        .filter(|r| !matches!(text(&r["status"]), Some("entered-in-error" | "cancelled" | "stopped")))
+        .collect();
     let whole = usable.iter().filter_map(|r| Some((taken(r), of_one(r, codes)?))).max_by_key(|(at, _)| *at);
     whole.map(|(_, scores)| scores).or_else(|| of_singles(&usable, codes))
 }
@@ -47,9 +49,8 @@ impl<'a> Asked<'a> {
     }
 
     fn is(&self, question: &Question, system: &str) -> bool {
-        let coded = json::codings(self.concept).any(|(s, code)| {
-            (s == system && code == question.code) || question.also.iter().any(|c| c.is(s, code))
-        });
+        let coded = json::codings(self.concept)
+            .any(|(s, code)| (s == system && code == question.code) || question.also.iter().any(|c| c.is(s, code)));
         let linked = self.link == Some(question.code.as_str());
         let worded = || {
             let lower = self.words.unwrap_or("").to_lowercase();
@@ -109,16 +110,19 @@ mod tests {
 
     #[test]
     fn four_scores_are_read_in_each_shape() {
-        let texts = ["Overall, how satisfied are you with your life nowadays?", "…things you do are worthwhile?",
-            "How happy did you feel yesterday?", "How anxious did you feel yesterday?"];
+        let texts = [
+            "Overall, how satisfied are you with your life nowadays?",
+            "…things you do are worthwhile?",
+            "How happy did you feel yesterday?",
+            "How anxious did you feel yesterday?",
+        ];
         let scores = || [3, 4, 5, 8].into_iter();
         let components: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, json!(n))).collect();
         let one = json!({"resourceType": "Observation", "status": "final", "component": components});
         let links = ["satisfied", "worthwhile", "happy", "anxious"];
         let items: Vec<Value> =
             links.iter().zip(scores()).map(|(l, n)| json!({"linkId": l, "answer": [{"valueDecimal": n}]})).collect();
-        let answers =
-            json!({"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"linkId": "g", "item": items}]});
+        let answers = json!({"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"linkId": "g", "item": items}]});
         let singles: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, json!(n))).collect();
         assert_eq!(read(&[one]), Some([3, 4, 5, 8]));
         assert_eq!(read(&[answers]), Some([3, 4, 5, 8]));

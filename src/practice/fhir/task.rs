@@ -55,7 +55,9 @@ impl FhirPractice {
             };
             let task_id = id_of(&read.value)?;
             if intake::taken_back(&read.value) && !ends(standing.step) {
-                return Err(EffectError::retry("the practice took its Task back: the withdrawal is read before the Task is written"));
+                return Err(EffectError::retry(
+                    "the practice took its Task back: the withdrawal is read before the Task is written",
+                ));
             }
             let mut wanted = read.value.clone();
             if !bring_up_to(&mut wanted, standing) {
@@ -86,7 +88,11 @@ impl FhirPractice {
         }
         let token = format!("{}|{}", self.mappings.write.episode, own_value(source));
         let answer = self.client.search("Task", &[("identifier", &token)]).await?;
-        let found = bundle::read(&answer.raw)?.entries.into_iter().filter_map(|e| e.resource).find(|r| json::kind(&r.value) == "Task");
+        let found = bundle::read(&answer.raw)?
+            .entries
+            .into_iter()
+            .filter_map(|e| e.resource)
+            .find(|r| json::kind(&r.value) == "Task");
         Ok(found.map(|task| Read { etag: weak_etag(&task.value), value: task.value.clone() }))
     }
 
@@ -119,9 +125,10 @@ impl FhirPractice {
                 let id = answer.location.as_deref().and_then(|l| l.strip_prefix("Task/")).ok_or_else(nameless)?;
                 read_of(&self.client.read("Task", id).await?)
             }
-            Err(Fault::Changed(words)) => {
-                Err(EffectError::give_up("the practice's system holds several Tasks under one identifier of ours", words))
-            }
+            Err(Fault::Changed(words)) => Err(EffectError::give_up(
+                "the practice's system holds several Tasks under one identifier of ours",
+                words,
+            )),
             Err(other) => Err(other.into()),
         }
     }
@@ -217,8 +224,10 @@ fn set_business(task: &mut Value, code: &str, display: &str) {
 }
 
 fn add_outputs(task: &mut Value, outputs: &[String]) {
-    let there: Vec<String> =
-        json::list(&task["output"]).filter_map(|o| json::text(&o["valueReference"]["reference"])).map(str::to_owned).collect();
+    let there: Vec<String> = json::list(&task["output"])
+        .filter_map(|o| json::text(&o["valueReference"]["reference"]))
+        .map(str::to_owned)
+        .collect();
     // Provenance is about the outputs; it is none.
     let fresh: Vec<Value> = outputs
         .iter()
@@ -298,7 +307,9 @@ fn ends(step: CoarseStep) -> bool {
 fn request_status(step: CoarseStep) -> Option<&'static str> {
     match step {
         CoarseStep::Closed(Closed::Finished | Closed::MetByCoordinator) => Some("completed"),
-        CoarseStep::Closed(Closed::PersonDeclined | Closed::DeclinedSocialPrescribing | Closed::NotForUs) => Some("revoked"),
+        CoarseStep::Closed(Closed::PersonDeclined | Closed::DeclinedSocialPrescribing | Closed::NotForUs) => {
+            Some("revoked")
+        }
         _ => None,
     }
 }
