@@ -368,7 +368,7 @@ impl Head {
 
 /// `Retry-After` in seconds or as an HTTP date; capped at a day, so that a slip does not silence a practice.
 fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let day = Duration::from_secs(24 * 60 * 60);
+    let day = Duration::from_hours(24);
     if let Ok(seconds) = text.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds).min(day));
     }

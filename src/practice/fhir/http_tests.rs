@@ -25,6 +25,7 @@ struct Asked {
     body: String,
 }
 
+type Judge = fn(&EffectError) -> bool;
 type Answer = Box<dyn Fn(&str, &Asked) -> Response + Send + Sync>;
 
 /// A server on a free port: each request is answered by the first script line whose start fits, used up unless it is the last.
@@ -285,9 +286,7 @@ async fn a_bad_page_is_an_error_of_the_page_and_says_what_to_do() {
             &json!({"resourceType": "OperationOutcome", "issue": [{"details": {"text": "unknown parameter _sort"}}]}),
         )
     };
-    type Bad = Box<dyn Fn(&str, &Asked) -> Response + Send + Sync>;
-    type Judge = fn(&EffectError) -> bool;
-    let cases: Vec<(&str, Bad, Judge)> = vec![
+    let cases: Vec<(&str, Answer, Judge)> = vec![
         ("html", Box::new(html), |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("web page"))),
         ("foreign", Box::new(foreign), |e| matches!(e, EffectError::NeedsPerson { why } if why.contains("outside"))),
         (
@@ -557,8 +556,7 @@ async fn one_refused_entry_refuses_the_filing_with_the_servers_words() {
 
 #[tokio::test]
 async fn a_lost_or_senseless_answer_to_a_filing_is_an_unknown_outcome() {
-    type Bad = Box<dyn Fn(&str, &Asked) -> Response + Send + Sync>;
-    let bad: Vec<(&str, Bad)> = vec![
+    let bad: Vec<(&str, Answer)> = vec![
         ("html", Box::new(|_, _| "<html>".into_response())),
         ("empty", Box::new(|_, _| StatusCode::OK.into_response())),
         ("short", Box::new(transaction_of(&[("201", "DocumentReference/1")]))),

@@ -1,4 +1,4 @@
-//! A ServiceRequest and what it refers to, read as the domain's [`Referral`] — or as [`Unreadable`], with a reason that a
+//! A `ServiceRequest` and what it refers to, read as the domain's [`Referral`] — or as [`Unreadable`], with a reason that a
 //! practice manager understands. Pure: what could be fetched is already in [`Known`].
 //!
 //! Stands between the poll (which fetched) and the ledger (which stores). Nothing is lost here: whatever was sent to us
@@ -333,7 +333,7 @@ fn status(request: &Value, task: Option<&Value>) -> Result<RequestStatus, Refusa
     Ok(own)
 }
 
-/// The practice cancelled its Task, or asked to cancel (BSeR 5.2). A cancelled Task with a final business status is our own.
+/// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). A cancelled Task with a final business status is our own.
 pub(super) fn taken_back(task: &Value) -> bool {
     let business: Vec<&str> = json::codings(&task["businessStatus"]).map(|(_, code)| code).collect();
     let ours = business.iter().any(|c| matches!(*c, "4.0" | "6.0" | "7.0"));
@@ -391,8 +391,8 @@ pub(super) fn version_id(resource: &Value) -> Option<String> {
 /// 128 bits of SHA-256, in hex.
 fn hash(text: &str) -> String {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    let hex: String = digest.as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect();
-    format!("sha256-{hex}")
+    let half = digest.as_ref().iter().take(16).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    format!("sha256-{half:032x}")
 }
 
 #[cfg(test)]

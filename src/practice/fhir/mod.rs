@@ -52,13 +52,13 @@ pub struct FhirSettings {
     pub practice: PracticeId,
     /// Where its FHIR R4 server is, such as `https://fhir.surgery.example/r4`.
     pub base: Url,
-    /// Who we are on that server, to find the Tasks it gives us; none where only bare ServiceRequests come.
+    /// Who we are on that server, to find the Tasks it gives us; none where only bare `ServiceRequests` come.
     pub organization: Option<OurOrganization>,
     /// Allow plain http to another machine. Only for networks that encrypt underneath.
     pub plain_http: bool,
     /// The practice codes 871731000000106 itself: we do not.
     pub practice_codes_itself: bool,
-    /// Complete or revoke the practice's own ServiceRequest when the referral closes.
+    /// Complete or revoke the practice's own `ServiceRequest` when the referral closes.
     pub complete_request: bool,
     /// Bounds of each request.
     pub limits: Limits,

@@ -93,12 +93,11 @@ impl FhirPractice {
         let matches = page.entries.iter().filter(|e| e.role(searched) == Role::Match).count() as u64;
         let read = cursor.read + matches;
         let inputs = self.inputs(cursor.stage, page.entries).await?;
-        let (missing, next) = match next {
-            Some(url) => (0, Some(Cursor { pages: cursor.pages + 1, read, url: Some(url), ..cursor })),
-            None => {
-                let missing = page.total.map_or(0, |total| total.saturating_sub(read));
-                (missing, cursor.stage.next().map(|stage| Cursor::first(stage, cursor.since)))
-            }
+        let (missing, next) = if let Some(url) = next {
+            (0, Some(Cursor { pages: cursor.pages + 1, read, url: Some(url), ..cursor }))
+        } else {
+            let missing = page.total.map_or(0, |total| total.saturating_sub(read));
+            (missing, cursor.stage.next().map(|stage| Cursor::first(stage, cursor.since)))
         };
         let next = next.map(|n| n.text()).transpose()?;
         Ok(Page { inputs, matches, total: page.total, missing, next })

@@ -15,7 +15,7 @@ use crate::practice::{CoarseStep, TaskStanding, TaskWritten};
 use crate::referral::episode::Closed;
 use crate::referral::{Sharing, Source};
 
-/// BSeR business status; displays as its code system gives them.
+/// `BSeR` business status; displays as its code system gives them.
 const BUSINESS: &str = "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS";
 /// Attempts against somebody else who writes at the same time.
 const ATTEMPTS: u8 = 3;
@@ -175,7 +175,7 @@ fn weak_etag(resource: &Value) -> Option<String> {
     version_id(resource).map(|v| format!("W/\"{v}\""))
 }
 
-/// The version just written: from the body, else from the ETag.
+/// The version just written: from the body, else from the `ETag`.
 fn version_of(answer: &Answer) -> Option<String> {
     let of_body = serde_json::from_str::<Value>(&answer.raw).ok().and_then(|v| version_id(&v));
     of_body.or_else(|| Some(answer.etag.as_deref()?.trim_start_matches("W/").trim_matches('"').to_owned()))
@@ -208,7 +208,7 @@ fn latest(written: &Value, since: Timestamp) -> Timestamp {
     json::moment(written).map_or(since, |w| w.max(since))
 }
 
-/// Replaces the BSeR coding and leaves any other coding alone.
+/// Replaces the `BSeR` coding and leaves any other coding alone.
 fn set_business(task: &mut Value, code: &str, display: &str) {
     let coding = json!({"system": BUSINESS, "code": code, "display": display});
     let mut codings: Vec<Value> = json::list(&task["businessStatus"]["coding"]).cloned().collect();
@@ -271,18 +271,19 @@ fn said(step: CoarseStep, task: &Value) -> Said {
         // Nothing is promised yet, so no business status.
         CoarseStep::Received => of("received", None, None),
         CoarseStep::Seeking => of("accepted", ACCEPTED, None),
-        CoarseStep::Arranging => of("in-progress", ACCEPTED, None),
+        // A booked date stays said; a missed one is past.
+        CoarseStep::Supported if is_scheduled(task) => of("in-progress", None, None),
+        CoarseStep::Arranging | CoarseStep::Supported => of("in-progress", ACCEPTED, None),
         CoarseStep::Booked => of("in-progress", SCHEDULED, None),
         CoarseStep::DidNotAttend => of("in-progress", UNATTENDED, None),
-        // A booked date stays said; a missed one is past.
-        CoarseStep::Supported if json::codings(&task["businessStatus"]).any(|(s, c)| s == BUSINESS && c == "5.1.1") => {
-            of("in-progress", None, None)
-        }
-        CoarseStep::Supported => of("in-progress", ACCEPTED, None),
         CoarseStep::Closed(how) => closed(how),
         CoarseStep::Withdrawing => of("in-progress", CANCELLING, None),
         CoarseStep::Withdrawn => of("cancelled", CANCELLED, Some("The practice took the referral back.")),
     }
+}
+
+fn is_scheduled(task: &Value) -> bool {
+    json::codings(&task["businessStatus"]).any(|(system, code)| system == BUSINESS && code == "5.1.1")
 }
 
 fn closed(how: Closed) -> Said {
