@@ -238,7 +238,9 @@ impl Client {
     /// `Type?query` under the base.
     pub(super) fn query(&self, kind: &str, pairs: &[(&str, String)]) -> Result<Url, EffectError> {
         let mut url = self.join(kind)?;
-        url.query_pairs_mut().extend_pairs(pairs.iter().map(|(k, v)| (*k, v.as_str())));
+        if !pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(pairs.iter().map(|(k, v)| (*k, v.as_str())));
+        }
         Ok(url)
     }
 
