@@ -1,21 +1,22 @@
 //! The one door to a practice's FHIR server: every request Wellbridge makes of it leaves here.
 //!
-//! It keeps four promises that the rest of the adapter need not think about: nothing leaves for another host (every URL is
-//! checked to lie under the practice's base, redirects are not followed); bodies are bounded; what could identify a
-//! person travels in bodies (`POST _search`), never in a URL; and neither bodies nor URLs are ever logged or put into an
-//! error's `why`. Statuses become [`EffectError`], or the two [`Fault`]s that callers deal with themselves.
+//! It keeps four promises that the rest of the adapter need not think about: nothing leaves for another host (every URL
+//! is checked to lie under the practice's base, redirects are not followed); bodies are bounded; what could identify a
+//! person travels in bodies (`POST _search`), never in a URL; and neither bodies nor URLs are ever logged or put into
+//! an error's `why`. Statuses become [`EffectError`], or the two [`Fault`]s that callers deal with themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::{Method, RequestBuilder, Response, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::json;
 use super::outcome;
+pub(super) use super::status::Fault;
+use super::status::{Head, Sort, lost, refusal, unclear};
 use crate::clock::Clock;
 use crate::effect::EffectError;
 use crate::referral::NhsNumber;
@@ -65,33 +66,6 @@ impl Default for Limits {
     }
 }
 
-/// What went wrong with one request, where the caller may know better than to give up.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// 404 or 410: it is not there (any more).
-    Missing,
-    /// 409 or 412: somebody else wrote meanwhile, or more than one thing matched; the other side's words.
-    Changed(Option<String>),
-    /// Everything else, already in terms of what to do.
-    Effect(EffectError),
-}
-
-impl From<EffectError> for Fault {
-    fn from(error: EffectError) -> Self {
-        Self::Effect(error)
-    }
-}
-
-impl From<Fault> for EffectError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Missing => Self::give_up("the practice's system does not have what was asked for", None),
-            Fault::Changed(_) => Self::retry("somebody else changed the same record at the same time"),
-            Fault::Effect(error) => error,
-        }
-    }
-}
-
 /// An answer that said yes.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -122,7 +96,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Opens the door to `base`; plain http only where `base` is on this machine or `plain_http` was chosen in the settings.
+    /// Opens the door to `base`; plain http only where `base` is on this machine or `plain_http` was chosen in the
+    /// settings.
     pub(super) fn open(
         base: &Url,
         auth: Arc<dyn Authorise>,
@@ -337,95 +312,6 @@ impl Client {
     }
 }
 
-/// Whether a lost answer may have changed something.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Read,
-    Write,
-}
-
-/// What is kept of an answer's head.
-struct Head {
-    etag: Option<String>,
-    location: Option<String>,
-    retry_after: Option<String>,
-    html: bool,
-}
-
-impl Head {
-    fn of(response: &Response) -> Self {
-        let get = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        Self {
-            etag: get(header::ETAG),
-            location: get(header::LOCATION),
-            retry_after: get(header::RETRY_AFTER),
-            html: get(header::CONTENT_TYPE).is_some_and(|t| t.to_ascii_lowercase().starts_with("text/html")),
-        }
-    }
-
-    fn wait(&self, now: Timestamp) -> Option<Duration> {
-        retry_after(self.retry_after.as_deref()?, now)
-    }
-}
-
-/// `Retry-After` in seconds or as an HTTP date; capped at a day, so that a slip does not silence a practice.
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let day = Duration::from_hours(24);
-    if let Ok(seconds) = text.trim().parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(day));
-    }
-    let at = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default().min(day))
-}
-
-/// A connection or an answer lost: nothing happened before the request was sent, anything may have happened after.
-fn lost(error: &reqwest::Error, sort: Sort) -> Fault {
-    let why = if error.is_connect() {
-        return Fault::Effect(EffectError::retry("the practice's system cannot be reached"));
-    } else if error.is_timeout() {
-        "the practice's system did not answer in time"
-    } else {
-        "the connection to the practice's system was lost"
-    };
-    Fault::Effect(unclear(sort, why))
-}
-
-fn unclear(sort: Sort, why: &str) -> EffectError {
-    match sort {
-        Sort::Read => EffectError::retry(why),
-        Sort::Write => EffectError::OutcomeUnknown { why: format!("{why}; it may or may not have been written") },
-    }
-}
-
-fn refusal(status: StatusCode, wait: Option<Duration>, words: Option<String>, sort: Sort) -> Fault {
-    let code = status.as_u16();
-    Fault::Effect(match code {
-        404 | 410 => return Fault::Missing,
-        409 | 412 => return Fault::Changed(words),
-        300..=399 => EffectError::NeedsPerson {
-            why: format!(
-                "the practice's system answers with a redirect ({code}), which Wellbridge does not follow: \
-                          correct its base in the settings"
-            ),
-        },
-        401 | 403 => EffectError::NeedsPerson {
-            why: format!(
-                "the practice's system does not let Wellbridge in ({code}): look at the token and what it may do"
-            ),
-        },
-        408 | 425 | 429 | 503 => {
-            EffectError::RetryAfter { after: wait, why: format!("the practice's system asks to wait ({code})") }
-        }
-        // A gateway that lost its server does not know whether the server acted.
-        502 | 504 => unclear(sort, &format!("the practice's gateway lost its server ({code})")),
-        501 => EffectError::give_up("the practice's system cannot do what was asked (501)", words),
-        500..=599 => {
-            EffectError::RetryAfter { after: wait, why: format!("the practice's system has a fault ({code})") }
-        }
-        _ => EffectError::give_up(format!("the practice's system refused the request ({code})"), words),
-    })
-}
-
 /// `Type/id` out of a `Location` such as `https://…/Task/7/_history/2` or `Task/7`.
 pub(super) fn reference_in(location: &str, base: &Url) -> Option<String> {
     let url = base.join(location).ok()?;
@@ -439,22 +325,9 @@ pub(super) fn reference_in(location: &str, base: &Url) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use jiff::Timestamp;
 
-    #[test]
-    fn a_wish_to_wait_is_read_in_seconds_and_as_a_date() {
-        let now = "2026-11-24T12:00:00Z".parse().unwrap();
-        for (text, seconds) in [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("Tue, 24 Nov 2026 12:01:30 GMT", Some(90)),
-            ("Tue, 24 Nov 2026 11:00:00 GMT", Some(0)),
-            ("999999999", Some(86_400)),
-            ("soon", None),
-        ] {
-            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
-        }
-    }
+    use super::*;
 
     fn door(base: &str) -> Client {
         let base = Url::parse(base).unwrap();

@@ -28,7 +28,8 @@ fn request() -> Value {
         "requester": {"reference": "PractitionerRole/r1"},
         "reasonCode": [{"coding": [{"system": "http://snomed.info/sct", "code": "267076003", "display": "Feeling lonely"}]}],
         "reasonReference": [{"reference": "Condition/c1"}],
-        "note": [{"text": "Lives alone. Ring her mobile not landline."}], "patientInstruction": "Somebody will be in touch."})
+        "note": [{"text": "Lives alone. Ring her mobile not landline."}], "patientInstruction": "Somebody will be \
+            in touch."})
 }
 
 fn patient() -> Value {

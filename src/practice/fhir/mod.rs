@@ -4,8 +4,8 @@
 //! client ─▶ bundle, resolver, fetch ─▶ poll ─▶ intake (patient, consent, contact, scores, requester) ─▶ Referral
 //! task, record (compose) ─▶ typed ─▶ client
 //! ```
-//! No FHIR type leaves this module. Reading is lenient (`json`), writing is checked (`typed`), and what somebody else wrote is
-//! edited as JSON, never re-serialised through a typed model.
+//! No FHIR type leaves this module. Reading is lenient (`json`), writing is checked (`typed`), and what somebody else
+//! wrote is edited as JSON, never re-serialised through a typed model.
 
 mod bundle;
 mod client;
@@ -14,7 +14,6 @@ mod collection;
 mod compose;
 mod consent;
 mod contact;
-mod contact_words;
 mod fetch;
 mod intake;
 mod json;
@@ -22,9 +21,11 @@ mod outcome;
 mod patient;
 mod poll;
 mod record;
+mod request;
 mod requester;
 mod resolver;
 mod scores;
+mod status;
 mod task;
 mod typed;
 
@@ -238,6 +239,4 @@ fn introduction(statement: &Value) -> Result<String, EffectError> {
 }
 
 #[cfg(test)]
-mod http_tests;
-#[cfg(test)]
-mod live_tests;
+mod tests;

@@ -1,4 +1,4 @@
-//! The words of [`super::contact`]: sentences, clauses, and which words mean which way of reaching somebody.
+//! The words of [`super`]: sentences, clauses, and which words mean which way of reaching somebody.
 
 /// A way of reaching somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

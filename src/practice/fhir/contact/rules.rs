@@ -1,92 +1,11 @@
-//! Words about contact in a GP's note, read as a [`SafeContact`] rule.
-//!
-//! "Ring his mobile not landline" is a rule that can be followed; "careful if you ring, he listens in" is not, and makes the
-//! referral a person's to send. A daughter who rings daily, a telephone appointment or somebody to ring for a chat are no
-//! rules at all. Pure. The reading errs towards a person where words contradict each other or hedge.
+//! The ways in which a clause speaks about contact, one function each: forbidding, doing without, only, telling,
+//! preferring, safe. Each looks at plain words and answers what it found; none knows of the others.
 
-use super::contact_words::{Means, Words, clauses, sentences};
-use crate::referral::SafeContact;
-use crate::referral::content::Gender;
-
-/// What one clause says about contact.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Finding {
-    nobody: bool,
-    rule: bool,
-    /// Somebody else may hear or read; fine where a rule says what to do about it.
-    overheard: bool,
-    doubt: bool,
-    only: Vec<Means>,
-    banned: Vec<Means>,
-    used: Vec<Means>,
-}
-
-impl Finding {
-    fn says_something(&self) -> bool {
-        self.nobody || self.rule || self.doubt || self.overheard
-    }
-
-    fn join(&mut self, other: Self) {
-        self.nobody |= other.nobody;
-        self.rule |= other.rule;
-        self.overheard |= other.overheard;
-        self.doubt |= other.doubt;
-        self.only.extend(other.only);
-        self.banned.extend(other.banned);
-        self.used.extend(other.used);
-    }
-
-    /// One sentence allows what another forbids, or two ways are each the only one.
-    fn contradicts_itself(&self) -> bool {
-        let forbidden = |m: &Means| self.banned.iter().any(|b| b.covers(*m));
-        let not_among = |m: &Means| !self.only.is_empty() && !self.only.iter().any(|o| o.goes_with(*m));
-        self.only.iter().any(forbidden) || self.used.iter().any(|m| forbidden(m) || not_among(m))
-    }
-}
-
-/// Reads everything that was written for the receiver. `gender` is the person's: "he collects the post" is about
-/// somebody else only where the person is not a man.
-pub(super) fn read(texts: &[&str], gender: Option<Gender>) -> SafeContact {
-    let mut all = Finding::default();
-    let mut quoted: Vec<&str> = Vec::new();
-    for (sentence, asked) in texts.iter().flat_map(|t| sentences(t)) {
-        let mut said = Finding::default();
-        for clause in clauses(sentence) {
-            said.join(read_clause(&clause, gender));
-        }
-        // "? ok to ring" asks; it settles nothing.
-        said.doubt |= asked && (said.rule || said.nobody);
-        if said.says_something() {
-            all.join(said);
-            if !quoted.contains(&sentence) {
-                quoted.push(sentence);
-            }
-        }
-    }
-    let words = quoted.join(" ");
-    if all.nobody && !all.doubt {
-        SafeContact::Prohibited
-    } else if all.doubt || all.nobody || all.contradicts_itself() || (all.overheard && !all.rule) {
-        SafeContact::Unclear(words)
-    } else if all.rule {
-        SafeContact::Only(words)
-    } else {
-        SafeContact::Open
-    }
-}
-
-fn read_clause(clause: &Words, gender: Option<Gender>) -> Finding {
-    let mut found = Finding::default();
-    for part in [forbidden(clause), without(clause), only(clause), told(clause), preferred(clause), safe(clause)] {
-        found.join(part.unwrap_or_default());
-    }
-    found.overheard = overheard(clause, gender);
-    found.doubt |= hedged(clause);
-    found
-}
+use super::Finding;
+use super::words::{Means, Words};
 
 /// "Do not ring the landline", "must not be contacted", "nobody is to contact her", "not safe to call".
-fn forbidden(clause: &Words) -> Option<Finding> {
+pub(super) fn forbidden(clause: &Words) -> Option<Finding> {
     let at = (0..clause.len()).find_map(|i| negation(clause, i))?;
     let using = |j: usize| clause.any(j, &["use", "using"]) && !clause.after(j + 1).first(4).means().is_empty();
     let verb = (at..(at + 3).min(clause.len())).find(|&j| clause.is_contact_verb(j) || using(j))?;
@@ -106,7 +25,8 @@ fn forbidden(clause: &Words) -> Option<Finding> {
     Some(Finding { rule: true, banned: banned(clause, verb, &rest), ..Finding::default() })
 }
 
-/// The place after a negation that commands, if one stands at `i`. "Her children don't ring" tells; it does not command.
+/// The place after a negation that commands, if one stands at `i`. "Her children don't ring" tells; it does not
+/// command.
 fn negation(clause: &Words, i: usize) -> Option<usize> {
     let commands = i == 0 || clause.any(i - 1, &["please", "pls", "plz", "so", "but", "and", "also", "must", "to"]);
     if commands && clause.any(i, &["dont", "never"]) {
@@ -177,7 +97,7 @@ fn banned(clause: &Words, verb: usize, rest: &Words) -> Vec<Means> {
 }
 
 /// "No phone", "not landline", "nothing in writing", "won't answer withheld numbers", "can't hear on the phone".
-fn without(clause: &Words) -> Option<Finding> {
+pub(super) fn without(clause: &Words) -> Option<Finding> {
     let rule = |banned: Vec<Means>| Some(Finding { rule: true, banned, ..Finding::default() });
     for i in 0..clause.len() {
         if clause.any(i, &["no"])
@@ -257,7 +177,7 @@ fn without(clause: &Words) -> Option<Finding> {
 }
 
 /// "Mobile only", "only contact by email", "ring only after six".
-fn only(clause: &Words) -> Option<Finding> {
+pub(super) fn only(clause: &Words) -> Option<Finding> {
     for i in (0..clause.len()).filter(|&i| clause.any(i, &["only"])) {
         let before = (i.saturating_sub(3)..i).rev().find(|&j| clause.means_at(j).is_some());
         if let Some(j) = before
@@ -312,7 +232,7 @@ fn narrowest(means: Vec<Means>) -> Vec<Means> {
 }
 
 /// "Ring his mobile", "please text", "call after four", "use her work email", "c/o surgery for post".
-fn told(clause: &Words) -> Option<Finding> {
+pub(super) fn told(clause: &Words) -> Option<Finding> {
     let rule = |used: Vec<Means>| Some(Finding { rule: true, used: narrowest(used), ..Finding::default() });
     if clause.run(0, &["c", "o"]) && !clause.means().is_empty() {
         return rule(Vec::new());
@@ -347,7 +267,7 @@ fn told(clause: &Words) -> Option<Finding> {
 }
 
 /// "Prefers texts", "best to ring after four", "contacted by email", "best after 11".
-fn preferred(clause: &Words) -> Option<Finding> {
+pub(super) fn preferred(clause: &Words) -> Option<Finding> {
     let rule = Some(Finding { rule: true, ..Finding::default() });
     for i in 0..clause.len() {
         let near = clause.after(i + 1).first(5);
@@ -399,7 +319,7 @@ fn preferred(clause: &Words) -> Option<Finding> {
 }
 
 /// "Safe to ring before three", "safe number is her sister's".
-fn safe(clause: &Words) -> Option<Finding> {
+pub(super) fn safe(clause: &Words) -> Option<Finding> {
     let at =
         (0..clause.len()).find(|&i| clause.any(i, &["safe"]) && !(i > 0 && clause.any(i - 1, &["not", "isnt"])))?;
     let to_contact = clause.any(at + 1, &["to"]) && clause.is_contact_verb(at + 2);
@@ -407,90 +327,3 @@ fn safe(clause: &Words) -> Option<Finding> {
         || (clause.any(at + 1, &["time", "times"]) && (0..clause.len()).any(|j| clause.is_contact_verb(j)));
     (to_contact || named).then(|| Finding { rule: true, ..Finding::default() })
 }
-
-/// Somebody else reads the messages or answers the phone.
-fn overheard(clause: &Words, gender: Option<Gender>) -> bool {
-    const WATCHES: &[&str] = &[
-        "reads",
-        "checks",
-        "monitors",
-        "opens",
-        "answers",
-        "collects",
-        "controls",
-        "keeps",
-        "listens",
-        "intercepts",
-        "took",
-        "takes",
-        "watches",
-        "looks",
-        "sees",
-        "tracks",
-    ];
-    (1..clause.len()).any(|i| {
-        let who =
-            i - 1 - usize::from(i > 1 && clause.any(i - 1, &["always", "often", "also", "sometimes", "regularly"]));
-        let near = clause.after(i + 1).first(6);
-        let other = clause
-            .any(who, &["husband", "wife", "partner", "boyfriend", "girlfriend", "ex", "fiance", "perpetrator"])
-            || (clause.any(who, &["he"]) && (gender == Some(Gender::Female) || near.has(&["her"])))
-            || (clause.any(who, &["she"]) && (gender == Some(Gender::Male) || near.has(&["his"])));
-        let channel = [
-            "phone",
-            "phones",
-            "mobile",
-            "messages",
-            "texts",
-            "emails",
-            "email",
-            "post",
-            "mail",
-            "letters",
-            "calls",
-            "voicemail",
-        ];
-        other && clause.any(i, WATCHES) && near.has(&channel)
-    })
-}
-
-/// Words that hedge close to words about contact.
-fn hedged(clause: &Words) -> bool {
-    const HEDGES: &[&str] = &["careful", "carefully", "discreet", "discreetly", "discretion", "caution", "cautious"];
-    const CONTACT: &[&str] = &[
-        "contact",
-        "contacting",
-        "contacted",
-        "ring",
-        "ringing",
-        "call",
-        "calling",
-        "phone",
-        "phoning",
-        "texting",
-        "text",
-        "letters",
-        "letter",
-        "messages",
-        "message",
-        "voicemail",
-        "post",
-        "mail",
-        "email",
-        "emailing",
-        "writing",
-    ];
-    (0..clause.len()).filter(|&i| clause.any(i, HEDGES)).any(|i| {
-        let from = i.saturating_sub(5);
-        clause.after(from).first(i - from + 6).has(CONTACT)
-    }) || ((0..clause.len()).any(|i| {
-        clause.any(i, &["check", "speak", "ask", "discuss"])
-            && clause.any(i + 1, &["with", "to", "me", "us"])
-            && clause.after(i).has(&["before"])
-            && clause.after(i).has(CONTACT)
-    }))
-}
-
-#[cfg(test)]
-#[path = "contact_tests.rs"]
-mod tests;
