@@ -11,9 +11,10 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::codes::{Code, Mappings, Question};
+use super::intake;
 use crate::practice::ClinicalFiling;
 use crate::referral::episode::{Closed, Moment};
-use crate::referral::{Ons4, Score, Sharing};
+use crate::referral::{NhsNumber, Ons4, Score, Sharing};
 
 /// What the filing is about, as references that any resource on the server may hold.
 pub(super) struct About<'a> {
@@ -35,6 +36,15 @@ pub(super) struct Entry {
     pub(super) resource: Value,
     /// Unless this search finds one: `identifier=…`, encoded.
     pub(super) unless: String,
+}
+
+/// The identifier of what is written once an episode. An id that is an NHS number is hashed: identifiers of ours travel
+/// in headers (`If-None-Exist`), where no identity may stand.
+pub(super) fn episode_value(request: &str, part: &str) -> String {
+    if NhsNumber::parse(request).is_ok() {
+        return format!("{}.{part}", intake::hash(request));
+    }
+    format!("{request}.{part}")
 }
 
 /// `identifier=system|value`, encoded as a query.
@@ -109,7 +119,7 @@ impl About<'_> {
     }
 
     fn of_episode(&self, filing: &ClinicalFiling, resource: Value, part: &str) -> Entry {
-        self.entry(resource, &self.mappings.write.episode, &format!("{}.{part}", filing.source.request))
+        self.entry(resource, &self.mappings.write.episode, &episode_value(&filing.source.request, part))
     }
 
     /// One Observation with four components. Before is once an episode, after once a filing.

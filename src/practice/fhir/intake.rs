@@ -133,13 +133,14 @@ impl Reader<'_> {
             person.address = None;
         }
         let consents = self.consents(request);
+        let practice = requester::practice(request, record, self.known);
         Ok(Referral {
             source,
             status,
             authored: json::moment(&request["authoredOn"]),
             priority: priority(request).max(task.map_or(Priority::Routine, priority)),
-            practice_name: requester::practice_name(request, record, self.known),
-            requester: requester::requester(request, self.known, self.now),
+            requester: requester::requester(request, &practice, self.known, self.now),
+            practice_name: practice.name,
             reasons: self.reasons(request, task),
             consent: consent::decide(request, &consents, self.mappings, self.now),
             safe_contact: self.safe_contact(request, task, record, &person),
@@ -314,7 +315,7 @@ pub(super) fn version_id(resource: &Value) -> Option<String> {
 }
 
 /// 128 bits of SHA-256, in hex.
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     let half = digest.as_ref().iter().take(16).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
     format!("sha256-{half:032x}")

@@ -101,6 +101,21 @@ fn a_whole_request_is_read_with_all_it_refers_to() {
 }
 
 #[test]
+fn a_doctor_without_a_telephone_is_rung_back_at_the_practice() {
+    let mut from_doctor = request();
+    from_doctor["requester"] = json!({"reference": "Practitioner/d1"});
+    let mut registered = patient();
+    registered["generalPractitioner"] = json!([{"reference": "Practitioner/d1"}, {"reference": "Organization/o1"}]);
+    let mut others = others();
+    others[2]["telecom"] =
+        json!([{"system": "email", "value": "a@surgery.example"}, {"system": "phone", "value": "0113 496 0933"}]);
+    let referral = readable(read(from_doctor, Some(registered), others));
+    let requester = referral.requester.unwrap();
+    assert_eq!((requester.name.as_str(), requester.phone.as_deref()), ("Dr Fiona Tempest", Some("0113 496 0933")));
+    assert_eq!(referral.practice_name.as_deref(), Some("Whinmoor Lane Surgery"));
+}
+
+#[test]
 fn what_cannot_be_a_referral_is_held_with_its_reason() {
     let with = |key: &str, value: Value| {
         let mut changed = request();

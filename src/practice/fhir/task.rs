@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Fault};
-use super::compose::{claim_profile, identified};
+use super::compose::{claim_profile, episode_value, identified};
 use super::intake::version_id;
 use super::request::taken_back;
 use super::{FhirPractice, bundle, json, typed};
@@ -159,7 +159,7 @@ impl FhirPractice {
 
 /// Our Task's identifier for a request.
 fn own_value(source: &Source) -> String {
-    format!("{}.task", source.request)
+    episode_value(&source.request, "task")
 }
 
 fn id_of(task: &Value) -> Result<String, EffectError> {

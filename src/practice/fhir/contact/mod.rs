@@ -4,9 +4,11 @@
 //! makes the referral a person's to send. A daughter who rings daily, a telephone appointment or somebody to ring for a
 //! chat are no rules at all. Pure. The reading errs towards a person where words contradict each other or hedge.
 
+mod care;
 mod rules;
 mod words;
 
+use self::care::{disguised, hedged, kept_secret, overheard};
 use self::rules::{forbidden, only, preferred, safe, told, without};
 use self::words::{Means, Words, clauses, sentences};
 use crate::referral::SafeContact;
@@ -17,7 +19,7 @@ use crate::referral::content::Gender;
 struct Finding {
     nobody: bool,
     rule: bool,
-    /// Somebody else may hear or read; fine where a rule says what to do about it.
+    /// Somebody else may hear or read, or must not know; fine where a rule says what to do about it.
     overheard: bool,
     doubt: bool,
     only: Vec<Means>,
@@ -84,92 +86,10 @@ fn read_clause(clause: &Words, gender: Option<Gender>) -> Finding {
     for part in [forbidden(clause), without(clause), only(clause), told(clause), preferred(clause), safe(clause)] {
         found.join(part.unwrap_or_default());
     }
-    found.overheard = overheard(clause, gender);
+    found.rule |= disguised(clause);
+    found.overheard = overheard(clause, gender) || kept_secret(clause);
     found.doubt |= hedged(clause);
     found
-}
-
-/// Somebody else reads the messages or answers the phone.
-fn overheard(clause: &Words, gender: Option<Gender>) -> bool {
-    const WATCHES: &[&str] = &[
-        "reads",
-        "checks",
-        "monitors",
-        "opens",
-        "answers",
-        "collects",
-        "controls",
-        "keeps",
-        "listens",
-        "intercepts",
-        "took",
-        "takes",
-        "watches",
-        "looks",
-        "sees",
-        "tracks",
-    ];
-    (1..clause.len()).any(|i| {
-        let who =
-            i - 1 - usize::from(i > 1 && clause.any(i - 1, &["always", "often", "also", "sometimes", "regularly"]));
-        let near = clause.after(i + 1).first(6);
-        let other = clause
-            .any(who, &["husband", "wife", "partner", "boyfriend", "girlfriend", "ex", "fiance", "perpetrator"])
-            || (clause.any(who, &["he"]) && (gender == Some(Gender::Female) || near.has(&["her"])))
-            || (clause.any(who, &["she"]) && (gender == Some(Gender::Male) || near.has(&["his"])));
-        let channel = [
-            "phone",
-            "phones",
-            "mobile",
-            "messages",
-            "texts",
-            "emails",
-            "email",
-            "post",
-            "mail",
-            "letters",
-            "calls",
-            "voicemail",
-        ];
-        other && clause.any(i, WATCHES) && near.has(&channel)
-    })
-}
-
-/// Words that hedge close to words about contact.
-fn hedged(clause: &Words) -> bool {
-    const HEDGES: &[&str] = &["careful", "carefully", "discreet", "discreetly", "discretion", "caution", "cautious"];
-    const CONTACT: &[&str] = &[
-        "contact",
-        "contacting",
-        "contacted",
-        "ring",
-        "ringing",
-        "call",
-        "calling",
-        "phone",
-        "phoning",
-        "texting",
-        "text",
-        "letters",
-        "letter",
-        "messages",
-        "message",
-        "voicemail",
-        "post",
-        "mail",
-        "email",
-        "emailing",
-        "writing",
-    ];
-    (0..clause.len()).filter(|&i| clause.any(i, HEDGES)).any(|i| {
-        let from = i.saturating_sub(5);
-        clause.after(from).first(i - from + 6).has(CONTACT)
-    }) || ((0..clause.len()).any(|i| {
-        clause.any(i, &["check", "speak", "ask", "discuss"])
-            && clause.any(i + 1, &["with", "to", "me", "us"])
-            && clause.after(i).has(&["before"])
-            && clause.after(i).has(CONTACT)
-    }))
 }
 
 #[cfg(test)]

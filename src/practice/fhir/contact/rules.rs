@@ -130,7 +130,9 @@ pub(super) fn without(clause: &Words) -> Option<Finding> {
                 return Some(Finding { doubt: true, ..Finding::default() });
             }
         }
-        if clause.any(i, &["not"]) {
+        let never =
+            clause.any(i, &["never"]) && clause.any(i + 1, &["landline", "mobile", "by", "via", "post", "letters"]);
+        if clause.any(i, &["not"]) || never {
             let skip = (i + 1..clause.len())
                 .find(|&j| !clause.any(j, &["by", "via", "on", "the", "his", "her", "their", "old", "to"]));
             if let Some(j) = skip.filter(|&j| clause.is_means_noun(j)) {
@@ -152,7 +154,7 @@ pub(super) fn without(clause: &Words) -> Option<Finding> {
         let near = clause.after(verb + 1).first(4);
         if cannot
             && clause.any(verb, &["answer", "hear", "pick"])
-            && (!near.means().is_empty() || near.has(&["numbers"]))
+            && (!near.means().is_empty() || near.has(&["numbers", "door"]))
         {
             return rule(Vec::new());
         }
@@ -250,6 +252,10 @@ pub(super) fn told(clause: &Words) -> Option<Finding> {
         let message = clause.after(at + 1).first(3).has(&["message", "messages", "voicemail"]);
         return if message { rule(Vec::new()) } else { None };
     }
+    if clause.any(at, &["speak", "talk", "liaise"]) && clause.any(at + 1, &["to", "with"]) {
+        let person = clause.after(at + 2).first(3).names_another_person();
+        return if person { rule(Vec::new()) } else { None };
+    }
     let towards = clause
         .any(at + 1, &["her", "him", "them", "his", "their", "on", "via", "through", "by", "pt", "patient", "only"])
         || clause
@@ -271,6 +277,14 @@ pub(super) fn preferred(clause: &Words) -> Option<Finding> {
     let rule = Some(Finding { rule: true, ..Finding::default() });
     for i in 0..clause.len() {
         let near = clause.after(i + 1).first(5);
+        let may_leave = clause.any(i, &["ok", "okay", "fine"])
+            && near.any(0, &["to"])
+            && (near.is_contact_verb(1) && !near.any(1, &["visit", "send", "post"]));
+        if may_leave
+            || (clause.any(i, &["best", "preferred"]) && i > 0 && i + 1 == clause.len() && !clause.means().is_empty())
+        {
+            return rule;
+        }
         if clause.any(i, &["prefers", "prefer", "preferred", "rather"])
             && near.has(&[
                 "contacted",

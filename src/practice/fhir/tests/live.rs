@@ -27,9 +27,9 @@ impl Server {
     }
 }
 
-fn scores(n: u8) -> Option<Ons4> {
+fn scores(n: u8) -> Ons4 {
     let score = Score::try_from(n).unwrap();
-    Some(Ons4 { satisfied: score, worthwhile: score, happy: score, anxious: score })
+    Ons4 { satisfied: score, worthwhile: score, happy: score, anxious: score }
 }
 
 async fn polled(practice: &FhirPractice) -> Vec<(String, Option<String>, Consent)> {
@@ -48,7 +48,7 @@ async fn travel(practice: &FhirPractice, request: &str) {
     let mut filing = record::filing(Sharing::Full);
     filing.id = FilingId::from_uuid(crate::random::uuid());
     filing.source = referral.source.clone();
-    (filing.before, filing.after, filing.message.risks) = (scores(3), scores(7), Some("A fall".into()));
+    (filing.before, filing.after, filing.message.risks) = (Some(scores(3)), Some(scores(7)), Some("A fall".into()));
     let Receipt::Filed(first) = practice.file(&filing).await.unwrap() else { panic!() };
     assert_eq!(first.len(), 6);
     assert_eq!(practice.file(&filing).await.unwrap(), Receipt::Filed(first.clone()), "filing twice files once");

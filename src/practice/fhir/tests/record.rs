@@ -196,6 +196,42 @@ async fn a_lost_or_senseless_answer_to_a_filing_is_an_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn a_connection_lost_after_the_last_byte_is_an_unknown_outcome_and_one_never_made_is_not() {
+    // A server that takes a whole request and hangs up; then one that is not there.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/r4", listener.local_addr().unwrap());
+    let hang_up = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut taken = vec![0; 65_536];
+        let _ = tokio::io::AsyncReadExt::read(&mut socket, &mut taken).await;
+    });
+    let script = Script::start().await;
+    let at = |base: String| script.practice_with(|s| s.base = base.parse().unwrap()).client;
+    let bundle = json!({"resourceType": "Bundle"});
+    let lost: EffectError = at(base.clone()).transaction(&bundle).await.unwrap_err().into();
+    assert!(matches!(lost, EffectError::OutcomeUnknown { .. }), "{lost:?}");
+    hang_up.await.unwrap();
+    let never: EffectError = at(base).transaction(&bundle).await.unwrap_err().into();
+    assert!(matches!(never, EffectError::RetryAfter { .. }), "{never:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_left_after_the_time_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/r4", listener.local_addr().unwrap());
+    let script = Script::start().await;
+    let practice = script.practice_with(|s| {
+        s.base = base.parse().unwrap();
+        s.limits.answer = Duration::from_millis(200);
+    });
+    let read: EffectError = practice.client.read("Task", "t1").await.unwrap_err().into();
+    assert!(matches!(read, EffectError::RetryAfter { .. }), "{read:?}");
+    let written: EffectError = practice.client.update("Task", "t1", &task("4", "x"), None).await.unwrap_err().into();
+    assert!(matches!(written, EffectError::OutcomeUnknown { .. }), "{written:?}");
+    drop(listener);
+}
+
+#[tokio::test]
 async fn nothing_reaches_the_practice_where_nothing_may_return() {
     let script = Script::start().await;
     assert_eq!(script.practice().file(&filing(Sharing::Nothing)).await.unwrap(), Receipt::Filed(Vec::new()));
