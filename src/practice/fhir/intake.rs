@@ -169,8 +169,7 @@ impl Reader<'_> {
             );
         }
         if let Some(task_for) = task.map(|t| self.known.target(&t["for"]))
-            && matches!((&task_for, &target), (Target::Local(..), Target::Local(..)))
-            && task_for != target
+            && are_two_people(&task_for, &target)
         {
             return refuse(
                 Hold::UnreadableRequest,
@@ -293,6 +292,15 @@ impl Reader<'_> {
         }
         let (a, b) = (self.known.follow(about, container), self.known.follow(subject, request));
         a.is_some() && a == b
+    }
+}
+
+/// Surely two: two addresses on one system, or two identifiers of one kind. Anything else may be one person, said twice.
+fn are_two_people(a: &Target, b: &Target) -> bool {
+    match (a, b) {
+        (Target::Local(..), Target::Local(..)) | (Target::FullUrl(_), Target::FullUrl(_)) => a != b,
+        (Target::Logical(_, system, value), Target::Logical(_, other, another)) => system == other && value != another,
+        _ => false,
     }
 }
 

@@ -256,6 +256,37 @@ fn a_file_that_is_no_bundle_is_said_to_be_none() {
     assert_eq!(read_text(&bundle(&[patient()])).unwrap_err(), BundleError::NoRequest);
 }
 
+/// Every place in a JSON value, as pointers.
+fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+    into.push(at.to_owned());
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, v)| places(v, &format!("{at}/{key}"), into)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(i, v)| places(v, &format!("{at}/{i}"), into)),
+        _ => {}
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_odd_anywhere_in_a_bundle_is_read_or_held(which in 0usize..400, odd in 0usize..7) {
+        let resources: Vec<Value> = [request(), patient()].into_iter().chain(others()).collect();
+        let mut whole: Value = serde_json::from_str(&bundle(&resources)).unwrap();
+        let mut all = Vec::new();
+        places(&whole["entry"], "/entry", &mut all);
+        let odds = [json!(null), json!(-7), json!("\u{0}odd"), json!([]), json!({}), json!([[1]]), json!({"reference": "#"})];
+        if let Some(place) = whole.pointer_mut(&all[which % all.len()]) {
+            *place = odds[odd].clone();
+        }
+        match read_text(&whole.to_string()) {
+            Ok(Input::Readable(referral, raw)) => {
+                proptest::prop_assert!(!referral.source.request.is_empty() && !raw.documents.is_empty());
+            }
+            Ok(Input::Unreadable(unreadable, _)) => proptest::prop_assert!(!unreadable.explanation.is_empty()),
+            Err(error) => proptest::prop_assert!(which % all.len() < 6, "{error}: {}", all[which % all.len()]),
+        }
+    }
+}
+
 /// A folder of sample data beside the repository, or nothing where it is not there.
 fn samples(variable: &str, otherwise: &str) -> Vec<PathBuf> {
     let folder = std::env::var(variable).map_or_else(|_| PathBuf::from(otherwise), PathBuf::from);
