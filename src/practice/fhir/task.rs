@@ -283,7 +283,7 @@ fn said(step: CoarseStep, task: &Value) -> Said {
         CoarseStep::DidNotAttend => of("in-progress", UNATTENDED, None),
         CoarseStep::Closed(how) => closed(how),
         CoarseStep::Withdrawing => of("in-progress", CANCELLING, None),
-        CoarseStep::Withdrawn => of("cancelled", CANCELLED, Some("The practice took the referral back.")),
+        CoarseStep::Withdrawn => of("cancelled", CANCELLED, Some("The referral was taken back.")),
     }
 }
 
