@@ -98,84 +98,77 @@ fn banned(clause: &Words, verb: usize, rest: &Words) -> Vec<Means> {
 
 /// "No phone", "not landline", "nothing in writing", "won't answer withheld numbers", "can't hear on the phone".
 pub(super) fn without(clause: &Words) -> Option<Finding> {
-    let rule = |banned: Vec<Means>| Some(Finding { rule: true, banned, ..Finding::default() });
-    for i in 0..clause.len() {
-        if clause.any(i, &["no"])
-            && !(i > 0
-                && clause.any(
-                    i - 1,
-                    &[
-                        "gets", "got", "has", "had", "have", "receives", "with", "w", "there", "theres", "is", "owns",
-                        "had",
-                    ],
-                ))
-        {
-            let skip = usize::from(
-                clause.any(i + 1, &["phone", "home", "withheld", "cold", "voice", "text", "more", "any", "unexpected"]),
-            );
-            let noun = (i + 1..=i + 1 + skip).rev().find(|&j| clause.means_at(j).is_some());
-            if let Some(j) = noun
-                && !clause.any(j + 1, &["from", "with", "w", "since", "yet", "credit", "signal", "case", "number"])
-            {
-                return rule(clause.means_at(j).into_iter().collect());
-            }
-            if clause.run(i, &["no", "contact"]) && clause.any(i + 2, &["by", "via", "on", "at"]) {
-                return rule(clause.after(i + 2).means());
-            }
-            let patient = clause.after(i + 3).first(2).has(&["patient", "pt", "client"]);
-            if clause.run(i, &["no", "contact"]) && clause.any(i + 2, &["with", "w"]) && patient {
-                return Some(Finding { nobody: true, ..Finding::default() });
-            }
-            if clause.run(i, &["no", "contact"]) && (clause.len() == i + 2 || clause.any(i + 2, &["please", "pls"])) {
-                return Some(Finding { doubt: true, ..Finding::default() });
-            }
-        }
-        let never =
-            clause.any(i, &["never"]) && clause.any(i + 1, &["landline", "mobile", "by", "via", "post", "letters"]);
-        if clause.any(i, &["not"]) || never {
-            let skip = (i + 1..clause.len())
-                .find(|&j| !clause.any(j, &["by", "via", "on", "the", "his", "her", "their", "old", "to"]));
-            if let Some(j) = skip.filter(|&j| clause.is_means_noun(j)) {
-                return rule(clause.means_at(j).into_iter().collect());
-            }
-        }
-        let in_writing = clause.any(i + 1, &["in", "by", "through"])
-            && clause.after(i + 2).first(2).has(&["writing", "post", "letter", "door", "letterbox", "email", "text"]);
-        let to_the_house = clause.any(i + 1, &["to"])
-            && clause.after(i + 2).first(4).has(&["house", "home", "address", "sent", "posted"]);
-        if clause.any(i, &["nothing"])
-            && (in_writing || to_the_house || clause.any(i + 1, &["sent", "posted", "written"]))
-        {
-            return rule(vec![Means::Post]);
-        }
-        let cannot = clause.any(i, &["doesnt", "wont", "cant", "cannot"])
-            || (clause.any(i + 1, &["not"]) && clause.any(i, &["does", "will", "can"]));
-        let verb = i + 1 + usize::from(clause.any(i + 1, &["not"]));
-        let near = clause.after(verb + 1).first(4);
-        if cannot
-            && clause.any(verb, &["answer", "hear", "pick"])
-            && (!near.means().is_empty() || near.has(&["numbers", "door"]))
-        {
-            return rule(Vec::new());
-        }
-        if cannot
-            && clause.any(verb, &["use"])
-            && near.means().iter().any(|m| matches!(m, Means::Phone | Means::Landline))
-        {
-            return rule(near.means());
-        }
-        if cannot && clause.run(verb, &["consent", "to"]) && clause.after(verb).first(5).has(&["contact", "contacted"])
-        {
-            return Some(Finding { doubt: true, ..Finding::default() });
-        }
-        if cannot
-            && clause.any(verb, &["want", "like"])
-            && near.has(&["calls", "letters", "texts", "voicemails", "messages", "visits", "emails"])
-        {
-            return rule(near.means());
-        }
+    (0..clause.len()).find_map(|i| no(clause, i).or_else(|| not(clause, i)).or_else(|| cannot(clause, i)))
+}
+
+fn rule(banned: Vec<Means>) -> Finding {
+    Finding { rule: true, banned, ..Finding::default() }
+}
+
+/// "No letters", "no contact by phone", "no contact with the patient". Having no telephone, or no letters from the
+/// family, is a story and no rule.
+fn no(clause: &Words, i: usize) -> Option<Finding> {
+    const STORY: &[&str] =
+        &["gets", "got", "has", "had", "have", "receives", "with", "w", "there", "theres", "is", "owns"];
+    const ADJECTIVES: &[&str] = &["phone", "home", "withheld", "cold", "voice", "text", "more", "any", "unexpected"];
+    const GOES_ON: &[&str] = &["from", "with", "w", "since", "yet", "credit", "signal", "case", "number"];
+    if !clause.any(i, &["no"]) || (i > 0 && clause.any(i - 1, STORY)) {
+        return None;
     }
-    None
+    let skip = usize::from(clause.any(i + 1, ADJECTIVES));
+    let noun = (i + 1..=i + 1 + skip).rev().find(|&j| clause.means_at(j).is_some());
+    if let Some(j) = noun.filter(|&j| !clause.any(j + 1, GOES_ON)) {
+        return Some(rule(clause.means_at(j).into_iter().collect()));
+    }
+    if !clause.any(i + 1, &["contact"]) {
+        return None;
+    }
+    if clause.any(i + 2, &["by", "via", "on", "at"]) {
+        return Some(rule(clause.after(i + 2).means()));
+    }
+    let patient = clause.after(i + 3).first(2).has(&["patient", "pt", "client"]);
+    if clause.any(i + 2, &["with", "w"]) && patient {
+        return Some(Finding { nobody: true, ..Finding::default() });
+    }
+    let ends = clause.len() == i + 2 || clause.any(i + 2, &["please", "pls"]);
+    ends.then(|| Finding { doubt: true, ..Finding::default() })
+}
+
+/// "Not landline", "never by post", "nothing in writing", "nothing to the house".
+fn not(clause: &Words, i: usize) -> Option<Finding> {
+    const LITTLE: &[&str] = &["by", "via", "on", "the", "his", "her", "their", "old", "to"];
+    let never = clause.any(i, &["never"]) && clause.any(i + 1, &["landline", "mobile", "by", "via", "post", "letters"]);
+    if clause.any(i, &["not"]) || never {
+        let named = (i + 1..clause.len()).find(|&j| !clause.any(j, LITTLE)).filter(|&j| clause.is_means_noun(j))?;
+        return Some(rule(clause.means_at(named).into_iter().collect()));
+    }
+    let near = clause.after(i + 2);
+    let in_writing = clause.any(i + 1, &["in", "by", "through"])
+        && near.first(2).has(&["writing", "post", "letter", "door", "letterbox", "email", "text"]);
+    let to_the_house = clause.any(i + 1, &["to"]) && near.first(4).has(&["house", "home", "address", "sent", "posted"]);
+    let sent = in_writing || to_the_house || clause.any(i + 1, &["sent", "posted", "written"]);
+    (clause.any(i, &["nothing"]) && sent).then(|| rule(vec![Means::Post]))
+}
+
+/// "Won't answer unknown numbers", "can't use the phone", "doesn't want calls", "does not consent to contact".
+fn cannot(clause: &Words, i: usize) -> Option<Finding> {
+    let apart = clause.any(i + 1, &["not"]) && clause.any(i, &["does", "will", "can"]);
+    if !apart && !clause.any(i, &["doesnt", "wont", "cant", "cannot"]) {
+        return None;
+    }
+    let verb = i + 1 + usize::from(apart);
+    let near = clause.after(verb + 1).first(4);
+    if clause.any(verb, &["answer", "hear", "pick"]) && (!near.means().is_empty() || near.has(&["numbers", "door"])) {
+        return Some(rule(Vec::new()));
+    }
+    if clause.any(verb, &["use"]) && near.means().iter().any(|m| matches!(m, Means::Phone | Means::Landline)) {
+        return Some(rule(near.means()));
+    }
+    if clause.run(verb, &["consent", "to"]) && near.has(&["contact", "contacted"]) {
+        return Some(Finding { doubt: true, ..Finding::default() });
+    }
+    let unwanted = near.has(&["calls", "letters", "texts", "voicemails", "messages", "visits", "emails"]);
+    (clause.any(verb, &["want", "like"]) && unwanted).then(|| rule(near.means()))
 }
 
 /// "Mobile only", "only contact by email", "ring only after six".
