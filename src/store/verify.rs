@@ -69,7 +69,8 @@ impl Store {
             Ok(_) => found.problems.push(format!("{id}: the stored standing is not what its events give")),
             Err(why) => found.problems.push(format!("{id}: {why}")),
         }
-        let gap = events.iter().zip(1..).any(|(event, seq)| event.seq != seq) || stored.seq != events.len() as i64;
+        let gap = events.iter().zip(1..).any(|(event, seq)| event.seq != seq)
+            || u64::try_from(stored.seq) != Ok(events.len() as u64);
         if gap {
             found.problems.push(format!("{id}: its events are not numbered 1 to {}", stored.seq));
         }
@@ -92,7 +93,7 @@ impl Store {
             && row.get::<Option<String>, _>("hold") == told.hold
             && row.get::<String, _>("need") == told.need
             && row.get::<i64, _>("since") == told.since
-            && row.get::<i64, _>("attention") == episode.attention.len() as i64)
+            && u64::try_from(row.get::<i64, _>("attention")) == Ok(episode.attention.len() as u64))
     }
 }
 
