@@ -17,9 +17,12 @@ pub mod partner;
 pub mod practice;
 
 // The service around them.
+// pub mod cli;
 pub mod clock;
+mod crash_point;
 pub mod demo;
 pub mod desk;
+pub mod jobs;
 pub mod random;
 pub mod service;
 pub mod settings;

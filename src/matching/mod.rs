@@ -3,9 +3,142 @@
 //! Pure: `(&Referral, &Directory, today) -> Match`. No I/O, no clock, no randomness; the same input gives the same
 //! answer. When in doubt, a person.
 
+mod ages;
+mod area;
+mod decide;
+pub mod evaluate;
+mod gates;
+mod identity;
+mod mapping;
+mod needs;
+mod person;
+pub mod places;
+mod rank;
+mod safety;
+pub mod words;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use std::path::Path;
+
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::referral::{NeedCode, ServiceId, episode::Hold};
+pub use crate::referral::facts::ConsentPolicy;
+pub use mapping::{MappingError, NeedDef, Sources};
+
+use crate::{
+    directory::{
+        Directory,
+        words::{Term, term},
+    },
+    referral::{NeedCode, Referral, ServiceId, episode::Hold},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Reads referrals against a directory. Made once, when the mappings are loaded; shared by everybody.
+///
+/// A clone shares everything with it.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    mapping: Arc<mapping::Mapping>,
+    places: Arc<places::Places>,
+    stop_words: Arc<HashSet<Term>>,
+    consent: ConsentPolicy,
+}
+
+impl Matcher {
+    /// Loads and checks mappings; the consent policy is `Recorded`.
+    pub fn new(sources: &Sources<'_>) -> Result<Self, MappingError> {
+        const STOP: &str = "the and for with that this they she her his him has had have was were are but not would like \
+            from any all who you our what when where how can could will get got one two been being into out about over \
+            some than then them there their its also very too just only says said wants want help please someone \
+            somebody something anyone people person patient gentleman lady man woman consent consents consented given \
+            agrees agreed referral referred refer happy share details pass week weeks day days time years year old ago \
+            good well needs need after before since more most other others because which while your for may";
+        Ok(Self {
+            mapping: Arc::new(mapping::Mapping::load(sources)?),
+            places: Arc::new(places::Places::great_britain()),
+            stop_words: Arc::new(STOP.split_whitespace().map(term).collect()),
+            consent: ConsentPolicy::Recorded,
+        })
+    }
+
+    /// With the mappings of a folder, file by file; those that it does not hold are the compiled-in ones.
+    pub fn load(folder: Option<&Path>) -> Result<Self, LoadError> {
+        let Some(folder) = folder else { return Ok(Self::built_in()?) };
+        let built_in = Sources::default();
+        let [needs, reading, safety, services] = [
+            ("needs.toml", built_in.needs),
+            ("reading.toml", built_in.reading),
+            ("safety.toml", built_in.safety),
+            ("services.toml", built_in.services),
+        ]
+        .map(|(file, usual)| match std::fs::read_to_string(folder.join(file)) {
+            Ok(text) => Ok(text),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(usual.to_owned()),
+            Err(why) => Err(LoadError::File { file, why }),
+        });
+        let (needs, reading, safety, services) = (needs?, reading?, safety?, services?);
+        Ok(Self::new(&Sources { needs: &needs, reading: &reading, safety: &safety, services: &services })?)
+    }
+
+    /// What a partner may read of a need: neutral words that reveal nothing sensitive.
+    pub fn kind_of_help(&self, need: &NeedCode) -> &str {
+        self.need(need).map_or("support in the community", |n| n.kind_of_help.as_str())
+    }
+
+    /// What a coordinator reads of a need.
+    pub fn label<'m>(&'m self, need: &'m NeedCode) -> &'m str {
+        self.need(need).map_or(need.as_str(), |n| n.label.as_str())
+    }
+
+    /// With the mappings that come with Wellbridge.
+    pub fn built_in() -> Result<Self, MappingError> {
+        Self::new(&Sources::default())
+    }
+
+    /// The same under another consent policy.
+    #[must_use]
+    pub fn with_consent(mut self, policy: ConsentPolicy) -> Self {
+        self.consent = policy;
+        self
+    }
+
+    /// Every kind of help the mappings know.
+    pub fn needs(&self) -> &[NeedDef] {
+        &self.mapping.needs
+    }
+
+    /// The kind of help with this code.
+    pub fn need(&self, code: &NeedCode) -> Option<&NeedDef> {
+        self.mapping.needs.iter().find(|n| n.code == *code)
+    }
+
+    /// Reads one referral against one directory, as of `today`.
+    pub fn match_referral(&self, referral: &Referral, directory: &Directory, today: Date) -> Match {
+        decide::decide(self, referral, directory, today)
+    }
+}
+
+/// Why mappings could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// One of the files cannot be read.
+    #[error("{file} cannot be read: {why}")]
+    File {
+        /// Which.
+        file: &'static str,
+        /// What the operating system said.
+        why: std::io::Error,
+    },
+    /// What it says cannot be used.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+}
 
 /// What was read from one referral against one directory on one day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +246,20 @@ pub enum SafetyKind {
     ConsentDeclined,
 }
 
-/// Stand-in until the real one is merged.
-#[derive(Debug)]
-pub struct Matcher;
+impl Decision {
+    /// As written for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Person => "person",
+            Self::None => "none",
+        }
+    }
+}
+
+impl SafetyKind {
+    /// Somebody may come to harm: the duty address is told at once (a missing consent only waits for a person).
+    pub const fn is_urgent(self) -> bool {
+        !matches!(self, Self::ConsentMissing | Self::ConsentDeclined)
+    }
+}

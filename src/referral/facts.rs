@@ -4,10 +4,11 @@
 use super::content::{Consent, Priority, Referral, RequestStatus, SafeContact};
 use super::episode::{Facts, Hold};
 
-/// Whether a record of consent is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsentRule {
+/// What counts as the person's agreement, by the practice's agreement with the programme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsentPolicy {
     /// A Consent resource, or a consent code on the request.
+    #[default]
     Recorded,
     /// Referring records it; a recorded no still stands.
     ByReferral,
@@ -15,7 +16,7 @@ pub enum ConsentRule {
 
 /// The facts of a referral under a programme's rule on consent. The first hold that applies stands, the hardest first:
 /// those that bind a coordinator too, then those she may weigh.
-pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
+pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
     let patient = &referral.patient;
     let hold = match () {
         () if !matches!(referral.status, RequestStatus::Active | RequestStatus::Completed | RequestStatus::Unknown) => {
@@ -23,7 +24,7 @@ pub fn facts(referral: &Referral, consent: ConsentRule) -> Facts {
         }
         () if patient.deceased => Some(Hold::Deceased),
         () if referral.consent == Consent::Declined => Some(Hold::ConsentDeclined),
-        () if referral.consent == Consent::NotRecorded && consent == ConsentRule::Recorded => {
+        () if referral.consent == Consent::NotRecorded && consent == ConsentPolicy::Recorded => {
             Some(Hold::ConsentMissing)
         }
         () if patient.left_practice => Some(Hold::LeftPractice),
@@ -113,8 +114,8 @@ mod tests {
         for (name, change, recorded, by_referral) in table {
             let mut referral = referral();
             change(&mut referral);
-            assert_eq!(facts(&referral, ConsentRule::Recorded).hold, recorded, "{name}, recorded");
-            assert_eq!(facts(&referral, ConsentRule::ByReferral).hold, by_referral, "{name}, by referral");
+            assert_eq!(facts(&referral, ConsentPolicy::Recorded).hold, recorded, "{name}, recorded");
+            assert_eq!(facts(&referral, ConsentPolicy::ByReferral).hold, by_referral, "{name}, by referral");
         }
     }
 
@@ -124,7 +125,7 @@ mod tests {
         referral.patient.deceased = true;
         referral.safe_contact = SafeContact::Prohibited;
         referral.priority = Priority::Stat;
-        let found = facts(&referral, ConsentRule::Recorded);
+        let found = facts(&referral, ConsentPolicy::Recorded);
         assert_eq!((found.hold, found.contact_prohibited, found.urgent), (Some(Hold::Deceased), true, true));
     }
 

@@ -38,7 +38,7 @@ pub use layers::{ConfigFile, LoadFrom};
 pub use mail::{Mail, MailAuth, MailTls};
 pub use practice::{Fhir, FhirAuth, OurOrganisation, Practice};
 pub use problem::{Problem, SettingsError};
-pub use programme::{ConsentPolicy, Deadlines, Duty, Mode, Programme};
+pub use programme::{Deadlines, Duty, Mode, Programme};
 pub use secret::Secret;
 pub use web::{Limits, Web};
 
@@ -108,8 +108,9 @@ fn read(root: &Section<'_>) -> Option<Settings> {
     let defaults = root.section("defaults");
     let programme_defaults = defaults.section("programme");
     let practice_defaults = defaults.section("practice");
-    let programmes = programme::read_all(&root.section("programmes"), &programme_defaults);
-    let practices = practice::read_all(&root.section("practices"), &practice_defaults, programmes.as_ref());
+    let programme_sections = root.section("programmes");
+    let programmes = programme::read_all(&programme_sections, &programme_defaults);
+    let practices = practice::read_all(&root.section("practices"), &practice_defaults, &programme_sections.names());
     programme_defaults.finish();
     practice_defaults.finish();
     defaults.finish();
@@ -163,6 +164,7 @@ fn read_bank_holidays(root: &Section<'_>) -> Option<BankHolidays> {
     read.map_err(|why| root.problem("bank_holidays", why)).ok()
 }
 
+#[expect(clippy::option_option, reason = "unusable, absent and present are three cases; `?` serves the first")]
 fn read_folder(root: &Section<'_>, name: &str) -> Option<Option<PathBuf>> {
     match root.maybe::<PathBuf>(name)? {
         Some(path) if !path.is_dir() => {

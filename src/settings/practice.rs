@@ -1,6 +1,9 @@
 //! `[practices.<id>]`: a practice's clinical system and what its agreement says.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use url::Url;
 
@@ -9,7 +12,7 @@ use crate::referral::{PracticeId, ProgrammeId};
 
 use super::{
     leaf::words,
-    programme::{Programme, line},
+    programme::line,
     secret::Secret,
     section::{Section, all_or_none},
     web::is_loopback,
@@ -84,7 +87,7 @@ const DEFAULTS: &[&str] = &["auth", "poll_every", "overlap", "practice_codes_its
 pub(super) fn read_all(
     all: &Section<'_>,
     defaults: &Section<'_>,
-    programmes: Option<&BTreeMap<ProgrammeId, Programme>>,
+    programmes: &BTreeSet<String>,
 ) -> Option<BTreeMap<PracticeId, Practice>> {
     defaults.expect_keys(DEFAULTS);
     let each = all.each(Some(defaults));
@@ -97,11 +100,11 @@ pub(super) fn read_all(
     )
 }
 
-fn read(id: &str, section: Section<'_>, programmes: Option<&BTreeMap<ProgrammeId, Programme>>) -> Option<Practice> {
+fn read(id: &str, section: Section<'_>, programmes: &BTreeSet<String>) -> Option<Practice> {
     let name = line(&section, "name", "It is how coordinators know the practice.");
     let programme = section.need::<String>("programme", "Name one of the [programmes.<name>] sections.");
     let programme = programme.map(ProgrammeId::new).filter(|id| {
-        let known = programmes.is_none_or(|all| all.contains_key(id));
+        let known = programmes.contains(id.as_str());
         if !known {
             section.problem("programme", format!("names `{id}`, but there is no section [programmes.{id}]."));
         }
@@ -132,12 +135,7 @@ fn read_fhir(section: &Section<'_>) -> Option<Fhir> {
             "It says who we are on that server: an Organization id, or an identifier as \"system|value\".",
         )
         .and_then(|text| read_organisation(section, &text));
-    let poll_every = section.get::<Duration>("poll_every").filter(|every| {
-        if *every < Duration::from_secs(1) {
-            section.problem("poll_every", "must be a second or more.");
-        }
-        *every >= Duration::from_secs(1)
-    });
+    let poll_every = section.at_least("poll_every", Duration::from_secs(1), "a second");
     let overlap = section.get("overlap");
     Some(Fhir { base: base?, auth: auth?, organisation: organisation?, poll_every: poll_every?, overlap: overlap? })
 }

@@ -53,14 +53,29 @@ impl fmt::Display for Problem {
 
 /// The list that the sections add to while they are read.
 #[derive(Debug, Default)]
-pub(super) struct Problems(RefCell<Vec<Problem>>);
+pub(super) struct Problems {
+    noted: RefCell<Vec<Problem>>,
+    /// Every key that was read, for the test that all are documented.
+    #[cfg(test)]
+    keys: RefCell<std::collections::BTreeSet<String>>,
+}
 
 impl Problems {
     pub(super) fn add(&self, key: impl Into<String>, place: Option<&str>, what: impl Into<String>) {
-        self.0.borrow_mut().push(Problem { key: key.into(), place: place.map(str::to_owned), what: what.into() });
+        self.noted.borrow_mut().push(Problem { key: key.into(), place: place.map(str::to_owned), what: what.into() });
     }
 
     pub(super) fn into_vec(self) -> Vec<Problem> {
-        self.0.into_inner()
+        self.noted.into_inner()
+    }
+
+    #[cfg(test)]
+    pub(super) fn note_keys(&self, keys: &std::collections::BTreeSet<String>) {
+        self.keys.borrow_mut().extend(keys.iter().cloned());
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.keys.borrow().iter().cloned().collect()
     }
 }

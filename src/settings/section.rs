@@ -7,6 +7,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 
 use config::{Map, Value, ValueKind};
@@ -54,6 +55,7 @@ impl<'a> Section<'a> {
     }
 
     /// A value that may be absent: the outer `None` means that it is there and unusable.
+    #[expect(clippy::option_option, reason = "unusable, absent and present are three cases; `?` serves the first")]
     pub(super) fn maybe<T: Leaf>(&self, name: &str) -> Option<Option<T>> {
         let Some(value) = self.value(name) else { return Some(None) };
         match T::read(value) {
@@ -79,7 +81,18 @@ impl<'a> Section<'a> {
         self.need(name, "Its default was removed; write it again.")
     }
 
+    /// A length of time that must not be shorter than `least`, said as `words`.
+    pub(super) fn at_least(&self, name: &str, least: Duration, words: &str) -> Option<Duration> {
+        let length = self.get::<Duration>(name)?;
+        if length < least {
+            self.problem(name, format!("must be {words} or more."));
+            return None;
+        }
+        Some(length)
+    }
+
     /// A secret, written as `name` or, better, as a file named by `<name>_file`.
+    #[expect(clippy::option_option, reason = "unusable, absent and present are three cases; `?` serves the first")]
     pub(super) fn secret(&self, name: &str) -> Option<Option<Secret>> {
         let file_key = format!("{name}_file");
         let (text, file) = (self.maybe::<String>(name)?, self.maybe::<std::path::PathBuf>(&file_key)?);
@@ -123,11 +136,14 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The keys that stand in this table itself.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.table.keys().cloned().collect()
+    }
+
     /// Every table of this table, in order of their names; keys that one does not have are looked for in `fallback`.
     pub(super) fn each(&self, fallback: Option<&Section<'_>>) -> Vec<(String, Section<'a>)> {
-        let mut names: Vec<String> = self.table.keys().cloned().collect();
-        names.sort();
-        names
+        self.names()
             .into_iter()
             .map(|name| {
                 let mut section = self.section(&name);
@@ -142,6 +158,8 @@ impl<'a> Section<'a> {
     /// Refuses every key that was not asked for, naming the nearest one that exists.
     pub(super) fn finish(self) {
         let asked = self.asked.borrow().clone();
+        #[cfg(test)]
+        self.problems.note_keys(&asked);
         let mut unknown: Vec<&String> = self.table.keys().filter(|k| !asked.contains(*k)).collect();
         unknown.sort();
         for name in unknown {
@@ -150,12 +168,6 @@ impl<'a> Section<'a> {
             let place = self.table.get(name).and_then(Value::origin);
             self.problems.add(self.key(name), place, format!("is not a setting of Wellbridge.{hint}"));
         }
-    }
-
-    /// The keys asked for so far: what the documentation of a section must name.
-    #[cfg(test)]
-    pub(super) fn asked(&self) -> Vec<String> {
-        self.asked.borrow().iter().map(|name| self.key(name)).collect()
     }
 }
 

@@ -17,6 +17,7 @@ mod partners;
 mod practices;
 pub mod queue;
 mod referrals;
+mod retention;
 mod rows;
 mod verify;
 
@@ -34,7 +35,7 @@ pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
 pub use feeds::FeedRow;
 pub use ledger::{Appended, Recorded, Standing};
-pub use mails::{MailRow, MailState, NewMail};
+pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::Partner;
 pub use practices::Cursor;
@@ -90,6 +91,9 @@ impl From<riverqueue::Error> for StoreError {
     }
 }
 
+/// The database file in a data directory.
+const FILE_NAME: &str = "wellbridge.sqlite";
+
 /// The database, open.
 #[derive(Clone)]
 pub struct Store {
@@ -110,10 +114,25 @@ impl Store {
     /// Opens the database of a data directory, alone: takes the lock, brings the schema up to date, and puts jobs that
     /// were running when the last process died back to available.
     pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        Self::open_file(data_dir, &data_dir.join(FILE_NAME)).await
+    }
+
+    /// The same with the database in a file of another name or place.
+    pub async fn open_file(data_dir: &Path, file: &Path) -> Result<Self, StoreError> {
         let lock = lock(data_dir)?;
-        let store = Self::connect(&data_dir.join("wellbridge.sqlite3"), Some(Arc::new(lock))).await?;
+        let store = Self::connect(file, Some(Arc::new(lock))).await?;
         sqlx::query(RELEASE_RUNNING_JOBS).execute(&store.pool).await?;
         Ok(store)
+    }
+
+    /// Opens the database beside a service that may be running: for commands that look, or queue something. It works no
+    /// jobs and puts none back; the database keeps the two apart.
+    pub async fn open_beside(file: &Path) -> Result<Self, StoreError> {
+        if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            std::fs::create_dir_all(dir)
+                .map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
+        }
+        Self::connect(file, None).await
     }
 
     async fn connect(file: &Path, lock: Option<Arc<File>>) -> Result<Self, StoreError> {

@@ -19,6 +19,8 @@ use crate::referral::{AlertId, FilingId, OfferId, PracticeId, ProgrammeId, Refer
 pub struct PollPractice {
     /// Which.
     pub practice: PracticeId,
+    /// The period it stands for (time since 1970 in units of `poll_every`); none for a poll on demand.
+    pub tick: Option<i64>,
 }
 
 /// Reads one referral again at its practice, and its patient and consent.

@@ -18,8 +18,12 @@ fn event(offer: OfferId, dice: (u8, u8)) -> Event {
     let by = Actor::Coordinator("amina".into());
     let decided = |decision| Event::Decided { need: "gardening".into(), decision, by: by.clone(), note };
     match dice.0 % 20 {
-        0..=2 => matched(),
-        3..=5 => offered(new_offer()),
+        3..=5 => match offered(new_offer()) {
+            Event::Offered { need, offer, service, partner, remind_at, reply_by, note, .. } if dice.1 > 100 => {
+                Event::Offered { need, offer, service, partner, by, remind_at, reply_by, note }
+            }
+            by_machine => by_machine,
+        },
         6 | 7 => Event::Mailed { offer, mail: OfferMail::Offer, outcome_unknown: false },
         8 | 9 => said(PartnerSaid::Accepted),
         10 => said(PartnerSaid::Rejected(Reason::Capacity)),

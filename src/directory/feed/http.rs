@@ -92,7 +92,7 @@ impl Feed {
     /// The services of a page in full, a few at a time, in order. One that is gone (404, 410) is left out; any other
     /// failure fails the page, so that it is read again and nothing is lost.
     pub async fn services(&self, ids: &[ServiceId]) -> Result<Vec<Result<Service, BadService>>, EffectError> {
-        let read = stream::iter(ids.iter().map(|id| self.present(id))).buffered(AT_ONCE);
+        let read = stream::iter(ids.to_vec()).map(|id| async move { self.present(&id).await }).buffered(AT_ONCE);
         let all: Vec<Option<_>> = read.try_collect().await?;
         Ok(all.into_iter().flatten().collect())
     }

@@ -89,7 +89,7 @@ pub(crate) const PATIENT: &str =
     r#"{"resourceType":"Patient","name":[{"text":"Alison Barraclough"}],"birthDate":"1942-03-09"}"#;
 
 pub(crate) fn raw(documents: &[&str]) -> RawFhir {
-    RawFhir(documents.iter().map(|&d| d.to_owned()).collect())
+    RawFhir { documents: documents.iter().map(|&d| d.to_owned()).collect(), task_version: None }
 }
 
 /// An entry that could not be read.

@@ -2,7 +2,7 @@
 
 use wellbridge::referral::content::RequestStatus;
 use wellbridge::referral::episode::{Facts, Hold, NeedState, ReferralState};
-use wellbridge::referral::facts::{ConsentRule, facts as read_facts};
+use wellbridge::referral::facts::{ConsentPolicy, facts as read_facts};
 use wellbridge::referral::{Referral, ReferralId};
 use wellbridge::store::{Store, TakenIn};
 
@@ -22,7 +22,7 @@ async fn events(store: &Store, id: ReferralId) -> usize {
 
 /// Takes it in with the facts that intake reads in it.
 async fn poll(place: &Place, referral: &Referral, minute: i64) -> TakenIn {
-    take_in(&place.store, referral, read_facts(referral, ConsentRule::Recorded), minute).await
+    take_in(&place.store, referral, read_facts(referral, ConsentPolicy::Recorded), minute).await
 }
 
 pub(crate) async fn a_new_referral_is_taken_in_once(place: &Place) {
@@ -156,7 +156,7 @@ pub(crate) async fn every_whole_input_is_kept_and_each_text_once(place: &Place) 
     let id = received(&place.store, "sr-1").await;
     let mut moved = referral("sr-1", "1");
     moved.patient.name = Some("Alison Barraclough-Shaw".into());
-    let request = fhir().0[0].clone();
+    let request = fhir().documents[0].clone();
     let renamed = PATIENT.replace("Barraclough", "Barraclough-Shaw");
     let mut tx = place.store.begin().await.unwrap();
     let documents = raw(&[&request, &renamed]);

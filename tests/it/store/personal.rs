@@ -76,7 +76,7 @@ async fn walk_the_road(place: &Place) {
     take_in(
         store,
         &newer,
-        wellbridge::referral::facts::facts(&newer, wellbridge::referral::facts::ConsentRule::Recorded),
+        wellbridge::referral::facts::facts(&newer, wellbridge::referral::facts::ConsentPolicy::Recorded),
         10,
     )
     .await;

@@ -38,16 +38,25 @@ impl std::ops::Deref for Sqlite {
     }
 }
 
+/// The database in a data directory, under a name of our own.
+fn file(dir: &Path) -> PathBuf {
+    dir.join("ledger.sqlite")
+}
+
+async fn store_in(dir: &Path) -> Result<Store, StoreError> {
+    Store::open_file(dir, &file(dir)).await
+}
+
 /// A new store in a directory of its own.
 pub(crate) async fn open() -> Sqlite {
     let dir = DataDir::new();
-    let store = Store::open(&dir.0).await.unwrap();
+    let store = store_in(&dir.0).await.unwrap();
     let back_door = back_door(&dir.0).await;
     Sqlite { place: Place { store, back_door }, _dir: dir }
 }
 
 async fn back_door(dir: &Path) -> BackDoor {
-    let options = SqliteConnectOptions::new().filename(dir.join("wellbridge.sqlite3"));
+    let options = SqliteConnectOptions::new().filename(file(dir));
     BackDoor(sqlx::SqlitePool::connect_with(options).await.unwrap())
 }
 
@@ -80,21 +89,21 @@ contract!(open:
 #[tokio::test]
 async fn a_second_process_is_told_which_directory_is_taken_and_what_to_do() {
     let dir = DataDir::new();
-    let first = Store::open(&dir.0).await.unwrap();
-    let error = Store::open(&dir.0).await.unwrap_err();
+    let first = store_in(&dir.0).await.unwrap();
+    let error = store_in(&dir.0).await.unwrap_err();
     assert!(matches!(error, StoreError::Locked(_)));
     let told = error.to_string();
     assert!(told.contains(dir.0.to_str().unwrap()) && told.contains("stop it first"), "{told}");
     first.close().await;
     drop(first);
-    Store::open(&dir.0).await.unwrap();
+    store_in(&dir.0).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_directory_that_cannot_be_made_is_named_with_the_setting_that_changes_it() {
     let dir = DataDir::new();
     std::fs::write(&dir.0, "a file stands here").unwrap();
-    let told = Store::open(&dir.0).await.unwrap_err().to_string();
+    let told = store_in(&dir.0).await.unwrap_err().to_string();
     std::fs::remove_file(&dir.0).unwrap();
     assert!(told.contains(dir.0.to_str().unwrap()) && told.contains("data_dir"), "{told}");
 }
@@ -104,7 +113,7 @@ async fn what_was_committed_and_what_was_running_is_there_after_a_kill() {
     let dir = DataDir::new();
     let id: ReferralId = new_id();
     {
-        let store = Store::open(&dir.0).await.unwrap();
+        let store = store_in(&dir.0).await.unwrap();
         let mut tx = store.begin().await.unwrap();
         tx.take_in(id, &programme(), &referral("sr-1", "1"), facts(), &fhir(), at(0)).await.unwrap();
         tx.commit().await.unwrap();
@@ -112,7 +121,7 @@ async fn what_was_committed_and_what_was_running_is_there_after_a_kill() {
         assert!(door.run("update river_job set state = 'running'").await >= 2);
         store.close().await;
     }
-    let store = Store::open(&dir.0).await.unwrap();
+    let store = store_in(&dir.0).await.unwrap();
     assert!(store.standing(id).await.unwrap().is_some());
     let door = back_door(&dir.0).await;
     assert_eq!(door.number("select count(*) from river_job where state = 'running'").await, 0);

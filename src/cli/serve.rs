@@ -1,0 +1,61 @@
+//! `wellbridge serve`: the service, until SIGTERM or Ctrl-C.
+//!
+//! Shutting down is orderly: no new job is fetched, running ones get ten seconds, pages finish what they are answering,
+//! the database is closed. Whatever did not finish is picked up at the next start.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Outcome, output};
+use crate::clock::Clock;
+use crate::service::{Wellbridge, assemble};
+use crate::settings::Settings;
+use crate::{jobs, web};
+
+pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
+    start_logging();
+    let listen = settings.web.listen;
+    let service = Arc::new(Wellbridge::new(assemble::parts(settings, Clock::System).await?).await?);
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}: is another program there? Set web.listen or WELLBRIDGE__WEB__LISTEN")
+    })?;
+    let address = listener.local_addr()?;
+    let stop = CancellationToken::new();
+    let mut jobs = jobs::start(&service).await?;
+    tracing::info!(web.listen = %address, "wellbridge is ready");
+    output::say(&format!("wellbridge is ready on http://{address}"));
+    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone()));
+    stop_signal().await?;
+    tracing::info!("wellbridge is stopping");
+    stop.cancel();
+    let stopped = jobs.stop().await;
+    pages.await.context("the pages ended badly")??;
+    service.store.close().await;
+    stopped.context("the jobs ended badly")?;
+    Ok(Outcome::Well)
+}
+
+/// Structured lines on standard error: JSON where a program reads them, plain on a terminal. `RUST_LOG` chooses.
+pub(super) fn start_logging() {
+    use std::io::IsTerminal as _;
+    use tracing_subscriber::EnvFilter;
+    // HTTP and SQL libraries would write addresses, and addresses may hold identifiers.
+    let quiet = "info,fhir_sdk=warn,hyper=warn,reqwest=warn,sqlx=warn,lettre=warn,h2=warn,rustls=warn";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process (tests) keeps the first.
+    let _ = if std::io::stderr().is_terminal() { lines.try_init() } else { lines.json().try_init() };
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

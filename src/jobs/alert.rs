@@ -1,0 +1,121 @@
+//! Tell the duty address, without identity, with a link to the worklist.
+//!
+//! A safety matter is told at once, again after the programme's half hour, and then to the second address, every half
+//! hour until somebody opens it. Everything else is told once.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use riverqueue::InsertOpts;
+
+use super::schedule::{ALERT, Schedule};
+use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use crate::crash_point;
+use crate::effect::EffectError;
+use crate::partner::{MessageId, Outgoing, compose};
+use crate::service::Wellbridge;
+use crate::settings::Programme;
+use crate::store::queue::{SendAlert, due};
+use crate::store::{AlertRow, MailState, NewMail, StoreError, Tx};
+
+impl Effect for SendAlert {
+    const SCHEDULE: Schedule = ALERT;
+
+    fn timeout(service: &Wellbridge) -> Duration {
+        mail_timeout(service)
+    }
+
+    async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let Some(alert) = service.store.alert(self.alert).await?.filter(|a| a.opened.is_none()) else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let Some(programme) = service.programme(&alert.programme) else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let to = if self.step < 2 { &programme.duty.address } else { &programme.duty.second_address };
+        let rendered = compose::alert_mail(service, programme, &alert)?;
+        let domain = service.settings.mail.from.address.domain();
+        let mail = Outgoing {
+            message_id: MessageId::for_alert(self.alert, u32::try_from(self.step).unwrap_or(u32::MAX), domain),
+            to: to.clone(),
+            reply_to: None,
+            in_reply_to: None,
+            date: attempt.now,
+            rendered,
+        };
+        crash_point::reached("before:alert");
+        let answer = service.mailer.send(&mail).await;
+        crash_point::reached("after:alert");
+        let answer = match answer {
+            Ok(answer) => answer.to_string(),
+            // An address that refuses is not a reason to wait: the next step goes to the second one.
+            Err(failure) if failure.address_is_bad => {
+                return Err(EffectError::give_up(failure.effect.to_string(), None).into());
+            }
+            Err(failure) => return Err(failure.effect.into()),
+        };
+        let mut tx = service.store.begin().await?;
+        self.keep_mail(&mut tx, &alert, MailState::Sent, &answer, attempt).await?;
+        tx.alert_told(self.alert).await?;
+        if alert.kind.escalates() {
+            self.queue_next(&mut tx, programme, attempt, self.step + 1, true).await?;
+        }
+        tx.complete(attempt.job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
+        let Some(alert) = service.store.alert(self.alert).await? else { return Ok(()) };
+        tracing::error!(alert.id = %self.alert, alert.step = self.step, error = %error, "the duty address could not be told");
+        let mut tx = service.store.begin().await?;
+        self.keep_mail(&mut tx, &alert, MailState::Failed, &error.to_string(), attempt).await?;
+        if let Some(programme) = service.programme(&alert.programme) {
+            // The first address fails: the second at once. The second fails: both stand in the worklist, and again later.
+            self.queue_next(&mut tx, programme, attempt, self.step.max(1) + 1, self.step >= 2).await?;
+        }
+        tx.complete(attempt.job).await?;
+        tx.commit().await
+    }
+}
+
+impl SendAlert {
+    fn mail_id(&self) -> String {
+        format!("{}.alert.{}", self.alert.uuid().simple(), self.step)
+    }
+
+    async fn queue_next(
+        &self,
+        tx: &mut Tx,
+        programme: &Programme,
+        attempt: Attempt,
+        step: i64,
+        later: bool,
+    ) -> Result<(), StoreError> {
+        let wait = SignedDuration::try_from(programme.duty.alert_again_after).unwrap_or(SignedDuration::from_mins(30));
+        let when = attempt.now.checked_add(wait).unwrap_or(attempt.now);
+        let opts = if later { due(when) } else { InsertOpts::default() };
+        tx.enqueue(SendAlert { alert: self.alert, step }, opts).await?;
+        Ok(())
+    }
+
+    async fn keep_mail(
+        &self,
+        tx: &mut Tx,
+        alert: &AlertRow,
+        state: MailState,
+        answer: &str,
+        attempt: Attempt,
+    ) -> Result<(), StoreError> {
+        let id = self.mail_id();
+        let mail = NewMail {
+            id: &id,
+            programme: &alert.programme,
+            referral: alert.referral,
+            offer: None,
+            kind: "alert",
+            ordinal: self.step,
+        };
+        tx.ask_for_mail(&mail, attempt.now).await?;
+        tx.settle_mail(&id, state, Some(answer), attempt.now).await
+    }
+}

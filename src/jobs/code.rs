@@ -1,0 +1,80 @@
+//! Mail the one-time code that opens who the person is, to the partner's confirmed address.
+
+use std::time::Duration;
+
+use super::schedule::Schedule;
+use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use crate::crash_point;
+use crate::effect::EffectError;
+use crate::partner::{MailKind, MessageId, Outgoing, compose};
+use crate::service::Wellbridge;
+use crate::store::queue::SendCode;
+use crate::store::{MailState, NewMail, StoreError};
+
+impl Effect for SendCode {
+    /// Somebody sits before the page: quickly or not at all. She can ask for another.
+    const SCHEDULE: Schedule = Schedule {
+        waits: &[Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(30)],
+        horizon: Duration::from_mins(10),
+    };
+
+    fn timeout(service: &Wellbridge) -> Duration {
+        mail_timeout(service)
+    }
+
+    async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let standing = service.store.standing(self.referral).await?;
+        let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
+        let (Some(standing), Some(offer)) = (&standing, offer) else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let Some((to, rendered)) = compose::code_mail(service, standing, offer, self.ordinal).await? else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let id = format!("{}.code.{}", self.offer.uuid().simple(), self.ordinal);
+        let domain = service.settings.mail.from.address.domain();
+        let ordinal = u32::try_from(self.ordinal).unwrap_or(u32::MAX);
+        let outgoing = Outgoing {
+            message_id: MessageId::for_offer(self.offer, MailKind::Code, ordinal, domain),
+            to,
+            reply_to: None,
+            in_reply_to: None,
+            date: attempt.now,
+            rendered,
+        };
+        crash_point::reached("before:code");
+        let sent = service.mailer.send(&outgoing).await;
+        crash_point::reached("after:code");
+        let mut tx = service.store.begin().await?;
+        let mail = NewMail {
+            id: &id,
+            programme: &standing.episode.programme,
+            referral: Some(self.referral),
+            offer: Some(self.offer),
+            kind: "code",
+            ordinal: self.ordinal,
+        };
+        tx.ask_for_mail(&mail, attempt.now).await?;
+        match sent {
+            Ok(answer) => {
+                tx.settle_mail(&id, MailState::Sent, Some(&answer.to_string()), attempt.now).await?;
+                tx.complete(attempt.job).await?;
+                Ok(tx.commit().await?)
+            }
+            Err(failure) => {
+                let error = failure.effect;
+                tx.settle_mail(&id, MailState::Asked, Some(&error.to_string()), attempt.now).await?;
+                tx.commit().await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
+        let id = format!("{}.code.{}", self.offer.uuid().simple(), self.ordinal);
+        let mut tx = service.store.begin().await?;
+        tx.settle_mail(&id, MailState::Failed, Some(&error.to_string()), attempt.now).await?;
+        tx.complete(attempt.job).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,157 @@
+//! Match a referral, and ask a partner where the programme lets the machine.
+//!
+//! Matching is pure and reads the directory's snapshot; what it found, where each need goes, and an offer made by the
+//! machine are one transaction.
+
+use jiff::Timestamp;
+
+use super::schedule::{OWN, Schedule};
+use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
+use crate::directory::Directory;
+use crate::effect::EffectError;
+use crate::matching::{self, Match, NeedMatch};
+use crate::partner::offering::{self, Asking, OfferError};
+use crate::referral::episode::{Actor, Episode, Hold, NeedState, UNREAD};
+use crate::referral::event::{Event, Place, Placed};
+use crate::referral::lifecycle::Refusal;
+use crate::referral::{NeedCode, Referral};
+use crate::service::Wellbridge;
+use crate::settings::{Mode, Programme};
+use crate::store::queue::MatchReferral;
+use crate::store::{Appended, StoreError, Tx};
+
+impl Effect for MatchReferral {
+    const SCHEDULE: Schedule = OWN;
+
+    async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let Some(standing) = service.store.standing(self.referral).await? else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let episode = standing.episode;
+        // Every version is read, also where nothing waits for the matcher: it may say something about safety.
+        let (Some(content), Some(programme), true) =
+            (service.store.content(self.referral).await?, service.programme(&episode.programme), episode.is_open())
+        else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let directory = service.directory();
+        let found = read(service, &content, &directory, programme, attempt.now);
+        let event = Event::Matched {
+            needs: place(&found, &episode, programme.max_tries),
+            safety: found.safety.iter().any(|finding| finding.kind.is_urgent()),
+        };
+        let mut tx = service.store.begin().await?;
+        if tx.standing(self.referral).await?.is_none_or(|now| now.episode.inputs != episode.inputs) {
+            // A newer version came between our reading and our writing: it queued a match of its own.
+            tx.complete(attempt.job).await?;
+            return Ok(tx.commit().await?);
+        }
+        tx.put_match(self.referral, &programme.id, &found, attempt.now).await?;
+        match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
+            Ok(Appended::Now(episode, _)) => {
+                see_partners(&mut tx, programme, &directory, &found).await?;
+                ask_by_machine(&mut tx, service, programme, &directory, &episode, attempt.now).await?;
+            }
+            // It moved between our reading and our writing (changed, withdrawn): whoever moved it queued what follows.
+            Ok(Appended::Already) | Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tx.complete(attempt.job).await?;
+        crash_point::reached("before:offer");
+        tx.commit().await?;
+        crash_point::reached("after:offer");
+        Ok(())
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
+        let mut tx = service.store.begin().await?;
+        let needs = vec![Placed { need: NeedCode::from(UNREAD), place: Place::Hold(Hold::NeedUnclear) }];
+        match tx.record(self.referral, &Event::Matched { needs, safety: false }, None, attempt.now, attempt.now).await {
+            Ok(_) | Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+        tx.complete(attempt.job).await?;
+        tx.commit().await
+    }
+}
+
+/// What the matcher reads in a referral under a programme's rule on consent.
+pub(crate) fn read(
+    service: &Wellbridge,
+    content: &Referral,
+    directory: &Directory,
+    programme: &Programme,
+    now: Timestamp,
+) -> Match {
+    let matcher = service.matcher.clone().with_consent(programme.consent);
+    matcher.match_referral(content, directory, crate::clock::london_date(now))
+}
+
+/// Where each need goes: pure.
+fn place(found: &Match, episode: &Episode, max_tries: u8) -> Vec<Placed> {
+    let place_one =
+        |need: &NeedMatch| Placed { need: need.need.clone(), place: place_need(found, need, episode, max_tries) };
+    if found.needs.is_empty() {
+        let why = found.hold.unwrap_or(Hold::NeedUnclear);
+        return vec![Placed { need: NeedCode::from(UNREAD), place: Place::Hold(why) }];
+    }
+    found.needs.iter().map(place_one).collect()
+}
+
+fn place_need(found: &Match, need: &NeedMatch, episode: &Episode, max_tries: u8) -> Place {
+    let hold = [found.hold, episode.facts.hold].into_iter().flatten().min();
+    let tried = episode.tried(&need.need);
+    let next = need.candidates.iter().find(|c| c.takes_email && !tried.contains(&c.service));
+    match (found.decision, next) {
+        // A hold that intake found, or a safety matter, stands whatever could be offered.
+        _ if episode.facts.hold.is_some() || !found.safety.is_empty() => Place::Hold(hold.unwrap_or(Hold::Safety)),
+        _ if tried.len() >= usize::from(max_tries) => Place::Hold(Hold::TriesExhausted),
+        (matching::Decision::Auto, Some(candidate)) => Place::Propose(candidate.service.clone()),
+        (matching::Decision::Auto, None) if !tried.is_empty() => Place::Hold(Hold::TriesExhausted),
+        (matching::Decision::Auto, None) => {
+            Place::Hold(if need.candidates.is_empty() { Hold::NoService } else { Hold::NoEmail })
+        }
+        (matching::Decision::None, _) => Place::Hold(Hold::NoService),
+        (matching::Decision::Person, _) => Place::Hold(hold.unwrap_or(Hold::SecondBest)),
+    }
+}
+
+/// Partners whose services are shown to a coordinator are known from then on, unconfirmed.
+async fn see_partners(
+    tx: &mut Tx,
+    programme: &Programme,
+    directory: &Directory,
+    found: &Match,
+) -> Result<(), StoreError> {
+    const SHOWN: usize = 8;
+    for candidate in found.needs.iter().flat_map(|need| need.candidates.iter().take(SHOWN)) {
+        if let Some(service) = directory.get(&candidate.service) {
+            offering::see_partner(tx, programme, service).await?;
+        }
+    }
+    Ok(())
+}
+
+/// In a programme that lets the machine: asks the proposed partner of each need on its list.
+async fn ask_by_machine(
+    tx: &mut Tx,
+    service: &Wellbridge,
+    programme: &Programme,
+    directory: &Directory,
+    episode: &Episode,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Mode::Auto { needs: allowed, .. } = &programme.mode else { return Ok(()) };
+    for need in &episode.needs {
+        let NeedState::Proposed(proposed) = &need.state else { continue };
+        let (true, Some(asked)) = (allowed.contains(&need.code), directory.get(proposed)) else { continue };
+        let asking = Asking { referral: episode.id, need: &need.code, service: asked, by: Actor::Machine, note: None };
+        match offering::offer(tx, service, programme, &asking, now).await {
+            // An unconfirmed partner or a rule against it: the proposal waits for a coordinator.
+            Ok(_) | Err(OfferError::NotConfirmed | OfferError::Store(StoreError::Refused(Refusal::Forbidden))) => {}
+            Err(OfferError::Store(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Send one mail about an offer: the offer itself, its reminder, its cancellation, or "your late yes was passed on".
+//!
+//! Before an offer or a reminder leaves, request, patient and consent are read again at the practice and the state is
+//! looked at again: withdrawn, answered or held meanwhile, it is dropped. SMTP cannot promise "once": a connection lost
+//! after the last byte is written down as such, and the same mail with the same Message-ID is tried again.
+
+use std::time::Duration;
+
+use super::read_again::read_again;
+use super::schedule::{MAIL, Schedule};
+use super::{Attempt, Effect, JobError, edge_failed, mail_timeout};
+use crate::crash_point;
+use crate::effect::EffectError;
+use crate::partner::{MailKind, MessageId, Outgoing, compose};
+use crate::referral::episode::{Cause, Episode, Offer, OfferStatus};
+use crate::referral::event::{Alert, Event, OfferMail};
+use crate::service::Wellbridge;
+use crate::store::queue::SendOfferMail;
+use crate::store::{MailState, Standing, StoreError, Tx, offer_mail_id};
+
+const EDGE: &str = "mail";
+
+impl Effect for SendOfferMail {
+    const SCHEDULE: Schedule = MAIL;
+
+    fn timeout(service: &Wellbridge) -> Duration {
+        mail_timeout(service)
+    }
+
+    async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let mail_id = offer_mail_id(self.offer, self.mail);
+        let standing = match self.mail {
+            OfferMail::Offer | OfferMail::Reminder => self.checked_again(service).await?,
+            OfferMail::Cancellation | OfferMail::PassedOn => service.store.standing(self.referral).await?,
+        };
+        let asked = service.store.mail(&mail_id).await?;
+        let sent = asked.as_ref().is_some_and(|mail| mail.state == MailState::Sent.as_str());
+        let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
+        let (Some(standing), Some(offer), false) = (&standing, offer, sent) else {
+            return super::nothing_to_do(service, attempt).await;
+        };
+        if !still_true(self.mail, offer, &standing.episode) {
+            return self.drop_it(service, attempt, &mail_id).await;
+        }
+        let Some((to, rendered)) = compose::offer_mail(service, standing, offer, self.mail).await? else {
+            let why = "the partner's address is not confirmed, or bounced before";
+            return self.undeliverable(service, attempt, &mail_id, offer, why, false).await;
+        };
+        let domain = service.settings.mail.from.address.domain();
+        let first = MessageId::for_offer(self.offer, MailKind::Offer, 1, domain);
+        let mail = Outgoing {
+            message_id: MessageId::for_offer(self.offer, kind_of(self.mail), 1, domain),
+            to,
+            reply_to: None,
+            in_reply_to: (self.mail != OfferMail::Offer).then_some(first),
+            date: asked.map_or(attempt.now, |mail| mail.asked),
+            rendered,
+        };
+        crash_point::reached("before:smtp");
+        let answer = service.mailer.send(&mail).await;
+        crash_point::reached("after:smtp");
+        match answer {
+            Ok(answer) => self.sent(service, attempt, &mail_id, &answer.to_string()).await,
+            Err(failure) if failure.address_is_bad => {
+                let why = failure.effect.to_string();
+                self.undeliverable(service, attempt, &mail_id, offer, &why, true).await
+            }
+            Err(failure) => self.not_sent(service, attempt, &mail_id, failure.effect).await,
+        }
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
+        let standing = service.store.standing(self.referral).await?;
+        let mut tx = service.store.begin().await?;
+        tx.settle_mail(&offer_mail_id(self.offer, self.mail), MailState::Failed, Some(&error.to_string()), attempt.now)
+            .await?;
+        if let Some(standing) = standing {
+            tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+        }
+        self.record_undeliverable(&mut tx, attempt).await?;
+        tx.complete(attempt.job).await?;
+        tx.commit().await
+    }
+}
+
+impl SendOfferMail {
+    /// The standing after request, patient and consent were read again.
+    async fn checked_again(&self, service: &Wellbridge) -> Result<Option<Standing>, JobError> {
+        let Some(before) = service.store.standing(self.referral).await? else { return Ok(None) };
+        let needed = before.episode.offer(self.offer).is_some_and(|o| still_true(self.mail, o, &before.episode));
+        if needed { Ok(Some(read_again(service, self.referral).await?)) } else { Ok(Some(before)) }
+    }
+
+    async fn drop_it(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        tx.settle_mail(mail_id, MailState::Dropped, None, attempt.now).await?;
+        tx.complete(attempt.job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn sent(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str, said: &str) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        tx.settle_mail(mail_id, MailState::Sent, Some(said), attempt.now).await?;
+        tx.edge_is_well(EDGE).await?;
+        self.record_mailed(&mut tx, mail_id, false, attempt).await?;
+        tx.complete(attempt.job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// It will be tried again; what may already have happened is written down first.
+    async fn not_sent(
+        &self,
+        service: &Wellbridge,
+        attempt: Attempt,
+        mail_id: &str,
+        error: EffectError,
+    ) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        let unknown = matches!(error, EffectError::OutcomeUnknown { .. });
+        let state = if unknown { MailState::Unknown } else { MailState::Asked };
+        tx.settle_mail(mail_id, state, Some(&error.to_string()), attempt.now).await?;
+        if unknown {
+            self.record_mailed(&mut tx, mail_id, true, attempt).await?;
+        }
+        if matches!(error, EffectError::NeedsPerson { .. }) {
+            edge_failed(&mut tx, EDGE, &error.to_string(), service.settings.programmes.keys(), attempt.now).await?;
+        }
+        tx.commit().await?;
+        Err(error.into())
+    }
+
+    async fn record_mailed(
+        &self,
+        tx: &mut Tx,
+        mail_id: &str,
+        outcome_unknown: bool,
+        attempt: Attempt,
+    ) -> Result<(), StoreError> {
+        let event = Event::Mailed { offer: self.offer, mail: self.mail, outcome_unknown };
+        let effect = format!("{mail_id}{}", if outcome_unknown { ".unknown" } else { "" });
+        tx.record(self.referral, &event, Some(&effect), attempt.now, attempt.now).await?;
+        Ok(())
+    }
+
+    async fn undeliverable(
+        &self,
+        service: &Wellbridge,
+        attempt: Attempt,
+        mail_id: &str,
+        offer: &Offer,
+        why: &str,
+        bad_address: bool,
+    ) -> Result<(), JobError> {
+        let standing = service.store.standing(self.referral).await?.ok_or(StoreError::NotFound)?;
+        let mut tx = service.store.begin().await?;
+        tx.settle_mail(mail_id, MailState::Failed, Some(why), attempt.now).await?;
+        if bad_address {
+            tx.address_is_bad(&standing.episode.programme, &offer.partner, why, attempt.now).await?;
+        }
+        self.record_undeliverable(&mut tx, attempt).await?;
+        tx.complete(attempt.job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn record_undeliverable(&self, tx: &mut Tx, attempt: Attempt) -> Result<(), StoreError> {
+        let event = Event::Undeliverable { offer: self.offer, mail: self.mail };
+        match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
+            Ok(_) | Err(StoreError::Refused(_) | StoreError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The template of a mail about an offer.
+const fn kind_of(mail: OfferMail) -> MailKind {
+    match mail {
+        OfferMail::Offer => MailKind::Offer,
+        OfferMail::Reminder => MailKind::Reminder,
+        OfferMail::Cancellation => MailKind::Cancellation,
+        OfferMail::PassedOn => MailKind::PassedOn,
+    }
+}
+
+/// Whether a mail that was asked for is still true when its turn comes.
+fn still_true(mail: OfferMail, offer: &Offer, episode: &Episode) -> bool {
+    match mail {
+        OfferMail::Offer | OfferMail::Reminder => {
+            offer.status == OfferStatus::Requested && may_still_ask(offer, episode)
+        }
+        OfferMail::Cancellation => matches!(offer.status, OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded)),
+        OfferMail::PassedOn => offer.late_yes,
+    }
+}
+
+/// A coordinator may have arranged contact where the machine may not; nobody may ask against consent or after a death.
+fn may_still_ask(offer: &Offer, episode: &Episode) -> bool {
+    use crate::referral::{episode::Actor, lifecycle::forbids_everybody};
+    match episode.facts.hold {
+        None => true,
+        Some(why) => offer.by != Actor::Machine && !forbids_everybody(why),
+    }
+}

@@ -1,0 +1,52 @@
+//! Read one referral again: daily while it is open, and before anything is sent or shown.
+
+use std::time::Duration;
+
+use super::poll::take_in_one;
+use super::schedule::{READ, Schedule};
+use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::effect::EffectError;
+use crate::referral::ReferralId;
+use crate::service::Wellbridge;
+use crate::store::queue::ReadAgain;
+use crate::store::{Standing, StoreError};
+
+impl Effect for ReadAgain {
+    const SCHEDULE: Schedule = READ;
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        read_again(service, self.referral).await?;
+        nothing_to_do(service, attempt).await
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
+        // The poll of the same practice tells people that its system fails; tomorrow it is read again.
+        let mut tx = service.store.begin().await?;
+        tx.complete(attempt.job).await?;
+        tx.commit().await
+    }
+}
+
+/// Reads a referral's request, patient and consent as the record stands now, takes in what changed, and answers where
+/// it stands then. A practice that cannot be reached is an error: nothing may be sent or shown on old knowledge.
+pub(crate) async fn read_again(service: &Wellbridge, referral: ReferralId) -> Result<Standing, JobError> {
+    let standing = service.store.standing(referral).await?.ok_or(StoreError::NotFound)?;
+    let system = service.practices.get(&standing.source.practice);
+    let programme = service.programme(&standing.episode.programme);
+    let (Some(system), Some(programme)) = (system, programme) else {
+        let why =
+            "the referral's practice or programme is no longer in the settings: put it back, or close its referrals";
+        return Err(EffectError::NeedsPerson { why: why.into() }.into());
+    };
+    let input = system.read(&standing.source).await?;
+    let now = service.clock.now();
+    let mut tx = service.store.begin().await?;
+    take_in_one(&mut tx, programme, &input, now).await?;
+    let standing = tx.standing(referral).await?.ok_or(StoreError::NotFound)?;
+    tx.commit().await?;
+    Ok(standing)
+}

@@ -1,0 +1,230 @@
+//! Sync one directory feed, one page a job; what was gathered replaces the last good copy only when it is whole and not
+//! strangely empty.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use riverqueue::InsertOpts;
+
+use super::schedule::{READ, Schedule};
+use super::{Attempt, Effect, JobError, edge_failed, nothing_to_do};
+use crate::directory::Service;
+use crate::directory::feed;
+use crate::directory::{SyncVerdict, sync_verdict};
+use crate::effect::EffectError;
+use crate::random;
+use crate::service::Wellbridge;
+use crate::settings::{Feed, FeedSource};
+use crate::store::queue::{SyncDirectory, due};
+use crate::store::{Store, StoreError, Tx};
+
+/// For one whole request to a feed.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One page of a sync, read.
+pub(crate) struct Gathered {
+    /// The services that could be read.
+    pub(crate) services: Vec<Service>,
+    /// How many could not.
+    pub(crate) bad: usize,
+    /// Pages in all.
+    pub(crate) pages: u64,
+}
+
+impl Effect for SyncDirectory {
+    const SCHEDULE: Schedule = READ;
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(135)
+    }
+
+    async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let Some(feed) = service.settings.feeds.get(&self.feed) else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let gathered = match gather(feed, self.page).await {
+            Ok(gathered) => gathered,
+            Err(error) => {
+                let mut tx = service.store.begin().await?;
+                edge_failed(
+                    &mut tx,
+                    &edge(&self.feed),
+                    &error.to_string(),
+                    service.settings.programmes.keys(),
+                    attempt.now,
+                )
+                .await?;
+                tx.commit().await?;
+                return Err(error.into());
+            }
+        };
+        if gathered.bad > 0 {
+            tracing::warn!(feed.id = %self.feed, feed.page = self.page, bad = gathered.bad, "services could not be read");
+        }
+        let mut tx = service.store.begin().await?;
+        tx.add_feed_page(&self.feed, &self.run, &gathered.services).await?;
+        if self.page < gathered.pages {
+            let next = SyncDirectory { page: self.page + 1, ..self.clone() };
+            tx.enqueue(next, InsertOpts::default()).await?;
+        } else {
+            let verdict = finish(&mut tx, &service.store, &self.feed, &self.run, attempt.now).await?;
+            self.tell(&mut tx, service, verdict, attempt).await?;
+            queue_next(&mut tx, feed, attempt.now).await?;
+        }
+        tx.complete(attempt.job).await?;
+        tx.commit().await?;
+        service.reload_directory().await?;
+        Ok(())
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
+        let mut tx = service.store.begin().await?;
+        tx.feed_failed(&self.feed, &error.to_string(), attempt.now).await?;
+        if let Some(feed) = service.settings.feeds.get(&self.feed) {
+            queue_next(&mut tx, feed, attempt.now).await?;
+        }
+        tx.complete(attempt.job).await?;
+        tx.commit().await
+    }
+}
+
+impl SyncDirectory {
+    async fn tell(
+        &self,
+        tx: &mut Tx,
+        service: &Wellbridge,
+        verdict: SyncVerdict,
+        attempt: Attempt,
+    ) -> Result<(), StoreError> {
+        match verdict {
+            SyncVerdict::Replace => {
+                tx.edge_is_well(&edge(&self.feed)).await?;
+                Ok(())
+            }
+            SyncVerdict::Keep(why) => {
+                let programmes = service.settings.programmes.keys();
+                edge_failed(tx, &edge(&self.feed), &why, programmes, attempt.now).await
+            }
+        }
+    }
+}
+
+/// Reads one page of a feed (a file is one page).
+pub(crate) async fn gather(feed: &Feed, page: u64) -> Result<Gathered, EffectError> {
+    match &feed.source {
+        FeedSource::File(path) => {
+            let text = tokio::fs::read_to_string(path).await.map_err(|why| EffectError::RetryAfter {
+                after: None,
+                why: format!("the directory file {} cannot be read: {why}", path.display()),
+            })?;
+            let reading = feed::from_json(&text).map_err(|e| EffectError::retry(e.to_string()))?;
+            Ok(Gathered { services: reading.services, bad: reading.bad.len(), pages: 1 })
+        }
+        FeedSource::Http(base) => {
+            let reader = feed::Feed::new(base.clone(), REQUEST_TIMEOUT)?;
+            let list = reader.page(u32::try_from(page).unwrap_or(u32::MAX)).await?;
+            let read = reader.services(&list.services).await?;
+            let bad = read.iter().filter(|one| one.is_err()).count() + list.without_id;
+            let services = read.into_iter().filter_map(Result::ok).collect();
+            Ok(Gathered { services, bad, pages: u64::from(list.total_pages) })
+        }
+    }
+}
+
+/// The last page has come: the copy is replaced, or kept with why.
+pub(crate) async fn finish(
+    tx: &mut Tx,
+    store: &Store,
+    feed: &str,
+    run: &str,
+    now: Timestamp,
+) -> Result<SyncVerdict, StoreError> {
+    let before = store.feeds().await?.into_iter().find(|f| f.id == feed).map_or(0, |f| f.services);
+    let gathered = tx.gathered(feed, run).await?;
+    let verdict = sync_verdict(usize::try_from(before).unwrap_or(0), usize::try_from(gathered).unwrap_or(0));
+    match &verdict {
+        SyncVerdict::Replace => {
+            tx.place_feed(feed, run, now).await?;
+        }
+        SyncVerdict::Keep(why) => tx.feed_failed(feed, why, now).await?,
+    }
+    Ok(verdict)
+}
+
+/// Queues the first sync of a feed that was never read, or the next one where the last is due.
+pub(super) async fn queue_if_never_synced(
+    tx: &mut Tx,
+    service: &Wellbridge,
+    feed: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(settings) = service.settings.feeds.get(feed) else { return Ok(()) };
+    let known = service.store.feeds().await?.into_iter().find(|f| f.id == feed).and_then(|f| f.synced);
+    match known {
+        None => start(tx, feed).await,
+        Some(synced) => queue_at(tx, settings, synced.max(now - every(settings)) + every(settings)).await,
+    }
+}
+
+/// Reads a whole feed at once, outside the queue: `directory sync` and the demo. Services read, services that could not
+/// be read, and what became of it.
+pub(crate) async fn whole(
+    store: &Store,
+    feed: &Feed,
+    now: Timestamp,
+    mut each: impl FnMut(u64, u64),
+) -> Result<(usize, usize, SyncVerdict), JobError> {
+    let run = random::uuid().simple().to_string();
+    let (mut page, mut services, mut bad) = (1, 0, 0);
+    loop {
+        let gathered = match gather(feed, page).await {
+            Ok(gathered) => gathered,
+            Err(error) => {
+                let mut tx = store.begin().await?;
+                tx.feed_failed(&feed.id, &error.to_string(), now).await?;
+                tx.commit().await?;
+                return Err(error.into());
+            }
+        };
+        services += gathered.services.len();
+        bad += gathered.bad;
+        each(page, gathered.pages);
+        let mut tx = store.begin().await?;
+        tx.add_feed_page(&feed.id, &run, &gathered.services).await?;
+        if page >= gathered.pages {
+            let verdict = finish(&mut tx, store, &feed.id, &run, now).await?;
+            tx.commit().await?;
+            return Ok((services, bad, verdict));
+        }
+        tx.commit().await?;
+        page += 1;
+    }
+}
+
+/// Starts a sync at once.
+async fn start(tx: &mut Tx, feed: &str) -> Result<(), StoreError> {
+    let args = SyncDirectory { feed: feed.to_owned(), run: random::uuid().simple().to_string(), page: 1 };
+    tx.enqueue(args, InsertOpts::default()).await?;
+    Ok(())
+}
+
+async fn queue_next(tx: &mut Tx, feed: &Feed, now: Timestamp) -> Result<(), StoreError> {
+    queue_at(tx, feed, now + every(feed)).await
+}
+
+async fn queue_at(tx: &mut Tx, feed: &Feed, when: Timestamp) -> Result<(), StoreError> {
+    // The period is the run's name, so that two replicas (or a restart) queue one and the same job.
+    let period = when.as_second() / every(feed).as_secs().max(1);
+    let args = SyncDirectory { feed: feed.id.clone(), run: format!("period-{period}"), page: 1 };
+    let unique = riverqueue::UniqueOpts::new().with_by_args(true);
+    tx.enqueue(args, due(when).with_unique(unique)).await?;
+    Ok(())
+}
+
+fn every(feed: &Feed) -> SignedDuration {
+    SignedDuration::try_from(feed.sync_every).unwrap_or(SignedDuration::from_hours(24))
+}
+
+fn edge(feed: &str) -> String {
+    format!("feed:{feed}")
+}

@@ -1,0 +1,86 @@
+//! Once an hour: who waits too long, what is read again today, what may be forgotten.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::schedule::{OWN, Schedule};
+use super::{Attempt, Effect, JobError};
+use crate::effect::EffectError;
+use crate::referral::ReferralId;
+use crate::referral::event::Alert;
+use crate::service::Wellbridge;
+use crate::settings::deadlines::subtract_working_days;
+use crate::store::queue::{ReadAgain, Tick, due, once};
+use crate::store::{StoreError, Tx};
+
+const HOUR: i64 = 3_600_000;
+/// Referrals read again in one hour at most: a full day's share of 4,800 open ones, so that no practice is flooded.
+const READ_AGAIN_EACH_HOUR: i64 = 200;
+/// A backlog is erased over some hours, so that the one write transaction stays short.
+const ERASE_EACH_HOUR: i64 = 500;
+
+impl Effect for Tick {
+    const SCHEDULE: Schedule = OWN;
+
+    async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let now = attempt.now;
+        let day_ago = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH);
+        let stale = service.store.to_read_again(day_ago, READ_AGAIN_EACH_HOUR).await?;
+        let mut waiting = Vec::new();
+        for (id, programme) in &service.settings.programmes {
+            let days = programme.deadlines.waiting_too_long;
+            let since = subtract_working_days(now, days, &service.settings.bank_holidays);
+            for referral in service.store.waiting_too_long(id, since).await? {
+                waiting.push((id, referral));
+            }
+        }
+        let erasable = past_retention(service, now).await?;
+        let mut tx = service.store.begin().await?;
+        tx.erase(&erasable).await?;
+        for (programme, referral) in waiting {
+            tx.raise(programme, Some(referral), Alert::WaitsTooLong, now).await?;
+        }
+        for referral in stale {
+            tx.enqueue(ReadAgain { referral }, once()).await?;
+        }
+        tx.sweep_sessions(now).await?;
+        tx.sweep_partner_sessions(now).await?;
+        self.done(&mut tx, attempt).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
+        let mut tx = service.store.begin().await?;
+        self.done(&mut tx, attempt).await?;
+        tx.commit().await
+    }
+}
+
+/// Referrals whose personal data has been kept as long as their programme says.
+async fn past_retention(service: &Wellbridge, now: Timestamp) -> Result<Vec<ReferralId>, StoreError> {
+    let mut erasable = Vec::new();
+    for (id, programme) in &service.settings.programmes {
+        let kept = SignedDuration::from_hours(24 * i64::from(programme.retention_days));
+        let before = now.checked_sub(kept).unwrap_or(Timestamp::UNIX_EPOCH);
+        erasable.extend(service.store.past_retention(id, before, ERASE_EACH_HOUR).await?);
+    }
+    Ok(erasable)
+}
+
+impl Tick {
+    async fn done(&self, tx: &mut Tx, attempt: Attempt) -> Result<(), StoreError> {
+        tx.complete(attempt.job).await?;
+        queue_hour(tx, attempt.now.as_millisecond() / HOUR + 1).await
+    }
+}
+
+/// Makes sure that this hour's tick is queued (or was worked).
+pub(super) async fn queue(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+    queue_hour(tx, now.as_millisecond() / HOUR).await
+}
+
+async fn queue_hour(tx: &mut Tx, hour: i64) -> Result<(), StoreError> {
+    let at = Timestamp::from_millisecond(hour * HOUR).unwrap_or(Timestamp::UNIX_EPOCH);
+    let unique = riverqueue::UniqueOpts::new().with_by_args(true);
+    tx.enqueue(Tick { hour }, due(at).with_unique(unique)).await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The decision: may a machine ask a service now, which one, or why must a person look.
+//!
+//! When in doubt, a person. The order of the holds is the order of their weight: safety and the person's own no come
+//! before everything practical.
+
+use jiff::civil::Date;
+
+use super::{
+    Decision, Finding, Match, Matcher, NeedMatch, SafetyKind, identity, needs,
+    person::Person,
+    rank::{self, Scored},
+    safety,
+};
+use crate::{
+    directory::Directory,
+    referral::{
+        Referral, SafeContact, ServiceId,
+        content::{Priority, RequestStatus},
+        episode::Hold,
+    },
+};
+
+/// A service must be for the very need at least so much, before a machine may choose it.
+const FITS: f32 = 0.42;
+/// A machine takes the first that can be emailed only if it is nearly as good as the best.
+const NEARLY: f32 = 0.80;
+
+pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directory, today: Date) -> Match {
+    let mut findings = safety::read(&matcher.mapping, referral);
+    findings.extend(identity::read(referral, today));
+    if !findings.iter().any(|f| f.kind == SafetyKind::ConsentDeclined) {
+        findings.extend(safety::consent(referral.consent, matcher.consent));
+    }
+    let read = needs::read(&matcher.mapping, referral);
+    let person = Person::of(&matcher.mapping, &matcher.places, referral, &read, today);
+    let mut ranked: Vec<Vec<Scored>> = Vec::with_capacity(read.len());
+    let mut matched: Vec<NeedMatch> = Vec::with_capacity(read.len());
+    for need in &read {
+        let (scored, excluded) = rank::rank(matcher, referral, &person, need, directory, today);
+        let Some(def) = matcher.mapping.needs.get(need.need) else { continue };
+        matched.push(NeedMatch {
+            need: def.code.clone(),
+            shown_by: need.shown_by.clone(),
+            candidates: scored.iter().map(|s| s.candidate.clone()).collect(),
+            excluded,
+        });
+        ranked.push(scored);
+    }
+    let (decision, hold, offer) = verdict(matcher, referral, &findings, ranked.first().map(Vec::as_slice));
+    Match { decision, hold, safety: findings, needs: matched, offer }
+}
+
+type Verdict = (Decision, Option<Hold>, Option<ServiceId>);
+
+fn verdict(matcher: &Matcher, referral: &Referral, findings: &[Finding], main: Option<&[Scored]>) -> Verdict {
+    let person = |hold| (Decision::Person, Some(hold), None);
+    if let Some(hold) = held(matcher, referral, findings) {
+        return person(hold);
+    }
+    let Some(scored) = main else { return person(Hold::NeedUnclear) };
+    let Some(best) = scored.first() else { return (Decision::None, Some(Hold::NoService), None) };
+    if !scored.iter().any(|s| s.candidate.takes_email) {
+        return person(Hold::NoEmail);
+    }
+    let suits = |s: &&Scored| s.candidate.takes_email && s.fit >= FITS && s.score >= best.score * NEARLY && !s.drawback;
+    match scored.iter().take(3).find(suits) {
+        Some(chosen) => (Decision::Auto, None, Some(chosen.candidate.service.clone())),
+        None => person(Hold::SecondBest),
+    }
+}
+
+/// What holds a referral before any service is looked at.
+fn held(matcher: &Matcher, referral: &Referral, findings: &[Finding]) -> Option<Hold> {
+    let patient = &referral.patient;
+    let consent = |f: &Finding| matches!(f.kind, SafetyKind::ConsentDeclined | SafetyKind::ConsentMissing);
+    if findings.iter().any(|f| !consent(f)) {
+        return Some(Hold::Safety);
+    }
+    let checks = [
+        (findings.iter().any(|f| f.kind == SafetyKind::ConsentDeclined), Hold::ConsentDeclined),
+        (findings.iter().any(|f| f.kind == SafetyKind::ConsentMissing), Hold::ConsentMissing),
+        (referral.priority != Priority::Routine, Hold::Urgent),
+        (referral.safe_contact == SafeContact::Prohibited, Hold::ContactProhibited),
+        (matches!(referral.safe_contact, SafeContact::Unclear(_)), Hold::ContactUnclear),
+        (patient.restricted, Hold::Restricted),
+        (patient.deceased, Hold::Deceased),
+        (patient.left_practice, Hold::LeftPractice),
+        (referral.status != RequestStatus::Active, Hold::NotActive),
+    ];
+    let first = checks.into_iter().find_map(|(is, hold)| is.then_some(hold));
+    // Rules of contact in the words, where the record itself gives none.
+    first.or_else(|| {
+        let open = referral.safe_contact == SafeContact::Open;
+        (open && safety::contact_words(&matcher.mapping, referral).is_some()).then_some(Hold::ContactUnclear)
+    })
+}

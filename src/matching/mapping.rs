@@ -1,0 +1,533 @@
+//! The mappings: what an operator may edit (`mappings/*.toml`), checked and compiled once into phrase sets.
+//!
+//! The files that come with Wellbridge are compiled in; an operator may give others. Every mistake is named with its
+//! file and the entry it stands in, before a single referral is read.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::{
+    SafetyKind,
+    words::{PhraseError, Phrases, query_terms},
+};
+use crate::{
+    directory::words::Term,
+    referral::{NeedCode, SnomedCode},
+};
+
+/// The texts of the mapping files.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'s> {
+    /// `needs.toml`.
+    pub needs: &'s str,
+    /// `reading.toml`.
+    pub reading: &'s str,
+    /// `safety.toml`.
+    pub safety: &'s str,
+    /// `services.toml`.
+    pub services: &'s str,
+}
+
+impl Default for Sources<'static> {
+    fn default() -> Self {
+        Self {
+            needs: include_str!("../../mappings/needs.toml"),
+            reading: include_str!("../../mappings/reading.toml"),
+            safety: include_str!("../../mappings/safety.toml"),
+            services: include_str!("../../mappings/services.toml"),
+        }
+    }
+}
+
+/// A mapping file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingError {
+    /// Not TOML, or an unknown or missing field; the message names line and column.
+    #[error("{file}: {message}")]
+    Toml {
+        /// Which file.
+        file: &'static str,
+        /// What the TOML reader says.
+        message: String,
+    },
+    /// A phrase that cannot be read.
+    #[error("{file}, {entry}: {error}")]
+    Phrase {
+        /// Which file.
+        file: &'static str,
+        /// Which entry.
+        entry: String,
+        /// What is wrong with it.
+        error: PhraseError,
+    },
+    /// A SNOMED CT id that fails its check digit.
+    #[error("{file}, {entry}: {code} is not a SNOMED CT id")]
+    Snomed {
+        /// Which file.
+        file: &'static str,
+        /// Which entry.
+        entry: String,
+        /// The text.
+        code: String,
+    },
+    /// A name that no entry has, or that two have.
+    #[error("{file}, {entry}: {name:?} is unknown or stands twice")]
+    Name {
+        /// Which file.
+        file: &'static str,
+        /// Which entry.
+        entry: String,
+        /// The name.
+        name: String,
+    },
+}
+
+/// A kind of help.
+#[derive(Clone, Debug)]
+pub struct NeedDef {
+    /// Its name.
+    pub code: NeedCode,
+    /// As a coordinator reads it.
+    pub label: String,
+    /// As a partner reads it; reveals nothing sensitive.
+    pub kind_of_help: String,
+    /// What comes of it is filed apart, under a restricting label.
+    pub sensitive: bool,
+    /// Needs whose services are a second choice.
+    pub(super) related: Vec<usize>,
+    /// Words to look its services up by, with weights.
+    pub(super) query: Vec<(Term, f32)>,
+}
+
+/// What a phrase says about a need, or a code.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Mark {
+    pub need: usize,
+    pub weight: f32,
+    pub strength: Strength,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    Hint,
+    Word,
+    Strong,
+}
+
+/// One circumstance services may be for.
+#[derive(Clone, Debug)]
+pub(super) struct Audience {
+    pub kind: String,
+    pub strict: bool,
+    pub says: String,
+    pub needs: Vec<usize>,
+    pub snomed: Vec<SnomedCode>,
+    pub languages: Vec<String>,
+}
+
+/// One kind of safety matter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Matter {
+    pub kind: SafetyKind,
+    /// Nothing around it clears it.
+    pub plainly: bool,
+    /// "no a, b or c" clears the whole list.
+    pub lists: bool,
+}
+
+/// All mappings, compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Mapping {
+    pub needs: Vec<NeedDef>,
+    pub snomed: HashMap<SnomedCode, Vec<Mark>>,
+    pub asked: Phrases<Mark>,
+    pub offered: Phrases<Mark>,
+    pub reading: Reading,
+    pub safety: Safety,
+    pub services: Services,
+    pub audiences: Vec<Audience>,
+    pub audience_service: Phrases<usize>,
+    pub audience_person: Phrases<usize>,
+    pub audience_open: Phrases<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub want: Phrases<()>,
+    pub not_before: Phrases<()>,
+    pub not_after: Phrases<()>,
+    pub keep: Phrases<()>,
+    pub past: Phrases<()>,
+    pub turn: Phrases<()>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Safety {
+    pub matters: Phrases<Matter>,
+    pub spared: Phrases<SafetyKind>,
+    pub before: Phrases<()>,
+    pub after: Phrases<()>,
+    pub unless: Phrases<()>,
+    pub contact: Phrases<()>,
+    pub contact_spared: Phrases<()>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Services {
+    pub closed: Phrases<()>,
+    pub closed_spared: Phrases<()>,
+    pub outdated: Phrases<()>,
+    pub outdated_spared: Phrases<()>,
+    pub no_email: Phrases<()>,
+    pub waiting: Phrases<()>,
+    pub stairs: Phrases<()>,
+    pub remote: Phrases<()>,
+    pub lives: Phrases<()>,
+    pub female: Sex,
+    pub male: Sex,
+    pub older: Phrases<()>,
+    pub pension: Phrases<()>,
+    pub recruiting: Phrases<()>,
+    pub younger: Phrases<()>,
+    pub any_age: Phrases<()>,
+    pub one_of: Phrases<()>,
+    pub child: Phrases<()>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Sex {
+    pub words: Phrases<()>,
+    pub not: Phrases<()>,
+    pub says: String,
+}
+
+mod raw {
+    use super::{Deserialize, SafetyKind};
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Needs {
+        pub need: Vec<Need>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Need {
+        pub code: String,
+        pub label: String,
+        pub kind_of_help: String,
+        #[serde(default)]
+        pub sensitive: bool,
+        #[serde(default)]
+        pub snomed: Vec<String>,
+        #[serde(default)]
+        pub snomed_hint: Vec<String>,
+        pub strong: Vec<String>,
+        pub words: Vec<String>,
+        pub hints: Vec<String>,
+        pub services: Vec<String>,
+        pub also: Vec<String>,
+        pub related: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Reading {
+        pub want: Vec<String>,
+        pub not_before: Vec<String>,
+        pub not_after: Vec<String>,
+        pub keep: Vec<String>,
+        pub past: Vec<String>,
+        pub turn: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Safety {
+        pub matter: Vec<Matter>,
+        pub clear: Clear,
+        pub unless: Words,
+        pub contact: Spared,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Matter {
+        pub kind: SafetyKind,
+        pub words: Vec<String>,
+        #[serde(default)]
+        pub plainly: Vec<String>,
+        #[serde(default)]
+        pub spared: Vec<String>,
+        #[serde(default)]
+        pub lists: bool,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Clear {
+        pub before: Vec<String>,
+        pub after: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Words {
+        pub words: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Spared {
+        pub words: Vec<String>,
+        pub spared: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Services {
+        pub closed: Vec<String>,
+        pub closed_spared: Vec<String>,
+        pub outdated: Vec<String>,
+        pub outdated_spared: Vec<String>,
+        pub no_email: Vec<String>,
+        pub recruiting: Vec<String>,
+        pub waiting: Vec<String>,
+        pub stairs: Vec<String>,
+        pub remote: Vec<String>,
+        pub area: Area,
+        pub sex: Sexes,
+        pub age: Age,
+        pub audience: Vec<Audience>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Area {
+        pub lives: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Sexes {
+        pub female: Sex,
+        pub male: Sex,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Sex {
+        pub says: String,
+        pub words: Vec<String>,
+        pub not: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Age {
+        pub older: Vec<String>,
+        pub pension: Vec<String>,
+        pub younger: Vec<String>,
+        pub any: Vec<String>,
+        pub one_of: Vec<String>,
+        pub child: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Audience {
+        pub id: String,
+        pub kind: String,
+        #[serde(default)]
+        pub strict: bool,
+        pub says: String,
+        pub service: Vec<String>,
+        pub person: Vec<String>,
+        #[serde(default)]
+        pub snomed: Vec<String>,
+        #[serde(default)]
+        pub languages: Vec<String>,
+        #[serde(default)]
+        pub needs: Vec<String>,
+        #[serde(default)]
+        pub not: Vec<String>,
+    }
+}
+
+const NEEDS: &str = "needs.toml";
+const READING: &str = "reading.toml";
+const SAFETY: &str = "safety.toml";
+const SERVICES: &str = "services.toml";
+
+fn read<T: serde::de::DeserializeOwned>(file: &'static str, text: &str) -> Result<T, MappingError> {
+    toml::from_str(text).map_err(|e| MappingError::Toml { file, message: e.to_string() })
+}
+
+fn add<T: Clone>(
+    set: &mut Phrases<T>,
+    phrases: &[String],
+    value: &T,
+    file: &'static str,
+    entry: &str,
+) -> Result<(), MappingError> {
+    for phrase in phrases {
+        set.add(phrase, value.clone()).map_err(|error| MappingError::Phrase {
+            file,
+            entry: entry.to_owned(),
+            error,
+        })?;
+    }
+    Ok(())
+}
+
+fn plain(phrases: &[String], file: &'static str, entry: &str) -> Result<Phrases<()>, MappingError> {
+    let mut set = Phrases::default();
+    add(&mut set, phrases, &(), file, entry)?;
+    Ok(set)
+}
+
+fn snomed(code: &str, file: &'static str, entry: &str) -> Result<SnomedCode, MappingError> {
+    let wrong = |_| MappingError::Snomed { file, entry: entry.to_owned(), code: code.to_owned() };
+    SnomedCode::parse(code).map_err(wrong)
+}
+
+impl Mapping {
+    pub(super) fn load(sources: &Sources<'_>) -> Result<Self, MappingError> {
+        let needs: raw::Needs = read(NEEDS, sources.needs)?;
+        let services: raw::Services = read(SERVICES, sources.services)?;
+        let mut by_code: HashMap<&str, usize> = HashMap::new();
+        for (i, need) in needs.need.iter().enumerate() {
+            if by_code.insert(&need.code, i).is_some() {
+                return Err(MappingError::Name { file: NEEDS, entry: need.code.clone(), name: need.code.clone() });
+            }
+        }
+        let numbers = |names: &[String], file, entry: &str| -> Result<Vec<usize>, MappingError> {
+            let unknown = |name: &String| MappingError::Name { file, entry: entry.to_owned(), name: name.clone() };
+            names.iter().map(|n| by_code.get(n.as_str()).copied().ok_or_else(|| unknown(n))).collect()
+        };
+        let mut mapping = Self {
+            needs: Vec::with_capacity(needs.need.len()),
+            snomed: HashMap::new(),
+            asked: Phrases::default(),
+            offered: Phrases::default(),
+            reading: Self::reading(sources.reading)?,
+            safety: Self::safety(sources.safety)?,
+            services: Self::services(&services)?,
+            audiences: Vec::new(),
+            audience_service: Phrases::default(),
+            audience_person: Phrases::default(),
+            audience_open: Phrases::default(),
+        };
+        for need in &needs.need {
+            let related = numbers(&need.related, NEEDS, &need.code)?;
+            mapping.need(need, related)?;
+        }
+        for audience in &services.audience {
+            let theirs = numbers(&audience.needs, SERVICES, &audience.id)?;
+            mapping.audience(audience, theirs)?;
+        }
+        Ok(mapping)
+    }
+
+    fn need(&mut self, raw: &raw::Need, related: Vec<usize>) -> Result<(), MappingError> {
+        let need = self.needs.len();
+        let mark = |strength, weight| Mark { need, weight, strength };
+        let entry = raw.code.as_str();
+        add(&mut self.asked, &raw.strong, &mark(Strength::Strong, 2.0), NEEDS, entry)?;
+        add(&mut self.asked, &raw.words, &mark(Strength::Word, 1.0), NEEDS, entry)?;
+        add(&mut self.asked, &raw.hints, &mark(Strength::Hint, 0.3), NEEDS, entry)?;
+        add(&mut self.offered, &raw.services, &mark(Strength::Strong, 1.0), NEEDS, entry)?;
+        add(&mut self.offered, &raw.also, &mark(Strength::Word, 0.3), NEEDS, entry)?;
+        for (codes, strength, weight) in [(&raw.snomed, Strength::Strong, 1.3), (&raw.snomed_hint, Strength::Hint, 0.5)]
+        {
+            for code in codes {
+                self.snomed.entry(snomed(code, NEEDS, entry)?).or_default().push(mark(strength, weight));
+            }
+        }
+        let mut query: HashMap<Term, f32> = HashMap::new();
+        for (phrases, weight) in [(&raw.services, 1.0), (&raw.also, 0.3)] {
+            for term in phrases.iter().flat_map(|p| query_terms(p)) {
+                let known = query.entry(term).or_insert(weight);
+                *known = known.max(weight);
+            }
+        }
+        let mut query: Vec<(Term, f32)> = query.into_iter().collect();
+        query.sort_unstable_by_key(|(term, _)| *term);
+        self.needs.push(NeedDef {
+            code: NeedCode::new(&raw.code),
+            label: raw.label.clone(),
+            kind_of_help: raw.kind_of_help.clone(),
+            sensitive: raw.sensitive,
+            related,
+            query,
+        });
+        Ok(())
+    }
+
+    fn audience(&mut self, raw: &raw::Audience, needs: Vec<usize>) -> Result<(), MappingError> {
+        let number = self.audiences.len();
+        let entry = raw.id.as_str();
+        add(&mut self.audience_service, &raw.service, &number, SERVICES, entry)?;
+        add(&mut self.audience_person, &raw.person, &number, SERVICES, entry)?;
+        add(&mut self.audience_open, &raw.not, &number, SERVICES, entry)?;
+        let codes: Result<Vec<SnomedCode>, MappingError> =
+            raw.snomed.iter().map(|c| snomed(c, SERVICES, entry)).collect();
+        self.audiences.push(Audience {
+            kind: raw.kind.clone(),
+            strict: raw.strict,
+            says: raw.says.clone(),
+            needs,
+            snomed: codes?,
+            languages: raw.languages.iter().map(|l| l.to_lowercase()).collect(),
+        });
+        Ok(())
+    }
+
+    fn reading(text: &str) -> Result<Reading, MappingError> {
+        let raw: raw::Reading = read(READING, text)?;
+        Ok(Reading {
+            want: plain(&raw.want, READING, "want")?,
+            not_before: plain(&raw.not_before, READING, "not_before")?,
+            not_after: plain(&raw.not_after, READING, "not_after")?,
+            keep: plain(&raw.keep, READING, "keep")?,
+            past: plain(&raw.past, READING, "past")?,
+            turn: plain(&raw.turn, READING, "turn")?,
+        })
+    }
+
+    fn safety(text: &str) -> Result<Safety, MappingError> {
+        let raw: raw::Safety = read(SAFETY, text)?;
+        let (mut matters, mut spared) = (Phrases::default(), Phrases::default());
+        for matter in &raw.matter {
+            let entry = format!("{:?}", matter.kind);
+            let of = |plainly| Matter { kind: matter.kind, plainly, lists: matter.lists };
+            add(&mut matters, &matter.words, &of(false), SAFETY, &entry)?;
+            add(&mut matters, &matter.plainly, &of(true), SAFETY, &entry)?;
+            add(&mut spared, &matter.spared, &matter.kind, SAFETY, &entry)?;
+        }
+        Ok(Safety {
+            matters,
+            spared,
+            before: plain(&raw.clear.before, SAFETY, "clear.before")?,
+            after: plain(&raw.clear.after, SAFETY, "clear.after")?,
+            unless: plain(&raw.unless.words, SAFETY, "unless")?,
+            contact: plain(&raw.contact.words, SAFETY, "contact")?,
+            contact_spared: plain(&raw.contact.spared, SAFETY, "contact")?,
+        })
+    }
+
+    fn services(raw: &raw::Services) -> Result<Services, MappingError> {
+        let set = |phrases: &[String], entry| plain(phrases, SERVICES, entry);
+        let sex = |raw: &raw::Sex, entry| -> Result<Sex, MappingError> {
+            Ok(Sex { words: set(&raw.words, entry)?, not: set(&raw.not, entry)?, says: raw.says.clone() })
+        };
+        Ok(Services {
+            closed: set(&raw.closed, "closed")?,
+            closed_spared: set(&raw.closed_spared, "closed_spared")?,
+            outdated: set(&raw.outdated, "outdated")?,
+            outdated_spared: set(&raw.outdated_spared, "outdated_spared")?,
+            no_email: set(&raw.no_email, "no_email")?,
+            waiting: set(&raw.waiting, "waiting")?,
+            stairs: set(&raw.stairs, "stairs")?,
+            remote: set(&raw.remote, "remote")?,
+            lives: set(&raw.area.lives, "area.lives")?,
+            female: sex(&raw.sex.female, "sex.female")?,
+            male: sex(&raw.sex.male, "sex.male")?,
+            older: set(&raw.age.older, "age.older")?,
+            pension: set(&raw.age.pension, "age.pension")?,
+            recruiting: set(&raw.recruiting, "recruiting")?,
+            younger: set(&raw.age.younger, "age.younger")?,
+            any_age: set(&raw.age.any, "age.any")?,
+            one_of: set(&raw.age.one_of, "age.one_of")?,
+            child: set(&raw.age.child, "age.child")?,
+        })
+    }
+}
