@@ -10,5 +10,7 @@
     reason = "a helper of the tests fails the test that called it"
 )]
 
+mod lifecycle;
 mod peers;
+mod store;
 mod support;
