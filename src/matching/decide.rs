@@ -31,17 +31,17 @@ pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directo
     if !findings.iter().any(|f| f.kind == SafetyKind::ConsentDeclined) {
         findings.extend(safety::consent(referral.consent, matcher.consent));
     }
-    let mut read = needs::read(&matcher.mapping, referral);
+    let mut wanted = needs::read(&matcher.mapping, referral);
     if let Some((finding, code)) = findings.iter().find_map(|f| specialist(f.kind).map(|code| (f, code))) {
-        needs::put_first(&matcher.mapping, &mut read, code, finding.evidence.clone());
+        needs::put_first(&matcher.mapping, &mut wanted, code, finding.evidence.clone());
     }
-    let person = Person::of(&matcher.mapping, &matcher.places, referral, &read, today);
-    let mut ranked: Vec<Vec<Scored>> = Vec::with_capacity(read.len());
-    let mut matched: Vec<NeedMatch> = Vec::with_capacity(read.len());
-    for need in &read {
+    let person = Person::of(&matcher.mapping, &matcher.places, referral, &wanted, today);
+    let mut ranked: Vec<Vec<Scored>> = Vec::with_capacity(wanted.len());
+    let mut per_need: Vec<NeedMatch> = Vec::with_capacity(wanted.len());
+    for need in &wanted {
         let (scored, excluded) = rank::rank(matcher, referral, &person, need, directory, today);
         let Some(def) = matcher.mapping.needs.get(need.need) else { continue };
-        matched.push(NeedMatch {
+        per_need.push(NeedMatch {
             need: def.code.clone(),
             shown_by: need.shown_by.clone(),
             candidates: scored.iter().map(|s| s.candidate.clone()).collect(),
@@ -50,7 +50,7 @@ pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directo
         ranked.push(scored);
     }
     let (decision, hold, offer) = verdict(matcher, referral, &findings, ranked.first().map(Vec::as_slice));
-    Match { decision, hold, safety: findings, needs: matched, offer }
+    Match { decision, hold, safety: findings, needs: per_need, offer }
 }
 
 /// The need of specialist help that a safety matter brings with it.
