@@ -23,7 +23,7 @@ use crate::{
 /// A service must be for the very need at least so much, before a machine may choose it.
 const FITS: f32 = 0.42;
 /// A machine takes the first that can be emailed only if it is nearly as good as the best.
-const NEARLY: f32 = 0.80;
+const NEARLY: f32 = 0.90;
 
 pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directory, today: Date) -> Match {
     let mut findings = safety::read(&matcher.mapping, referral);
@@ -79,7 +79,7 @@ fn verdict(matcher: &Matcher, referral: &Referral, findings: &[Finding], main: O
         return person(Hold::NoEmail);
     }
     let suits = |s: &&Scored| s.candidate.takes_email && s.fit >= FITS && s.score >= best.score * NEARLY && !s.drawback;
-    match scored.iter().take(3).find(suits) {
+    match scored.iter().take(2).find(suits) {
         Some(chosen) => (Decision::Auto, None, Some(chosen.candidate.service.clone())),
         None => person(Hold::SecondBest),
     }

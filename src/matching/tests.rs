@@ -1,6 +1,6 @@
 //! Matching over the dev referrals of `tests/eval`, and stories of its own.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::LazyLock};
 
 use jiff::civil::date;
 use serde_json::Value;
@@ -13,6 +13,10 @@ use crate::{
         content::{Address, Gender, Language, Priority, ReasonFrom, RequestStatus},
     },
 };
+
+/// Loaded once for all tests.
+static MATCHER: LazyLock<Matcher> = LazyLock::new(|| Matcher::built_in().unwrap());
+static DIRECTORY: LazyLock<Directory> = LazyLock::new(directory);
 
 fn eval(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/eval").join(path)
@@ -99,17 +103,12 @@ fn referrals() -> Vec<(String, Referral)> {
 /// Writes the run for `score.py` where `WELLBRIDGE_EVAL_OUT` names a file.
 #[test]
 fn no_dev_referral_with_a_safety_matter_is_sent_by_machine() {
-    let (matcher, directory, referrals) = (Matcher::built_in().unwrap(), directory(), referrals());
+    let (matcher, directory, referrals) = (&*MATCHER, &*DIRECTORY, referrals());
     let pairs = referrals.iter().map(|(name, r)| (name.as_str(), r));
-    let lines = evaluate(&matcher, &directory, date(2026, 11, 24), pairs);
+    let lines = evaluate(matcher, directory, date(2026, 11, 24), pairs);
     if let Ok(out) = std::env::var("WELLBRIDGE_EVAL_OUT") {
         let text: Vec<String> = lines.iter().map(|l| serde_json::to_string(l).unwrap()).collect();
-        fs::write(&out, text.join("\n")).unwrap();
-        let whole = |(name, r): &(String, Referral)| {
-            let found = matcher.match_referral(r, &directory, date(2026, 11, 24));
-            serde_json::json!({"referral": name, "match": found}).to_string()
-        };
-        fs::write(format!("{out}.whole"), referrals.iter().map(whole).collect::<Vec<_>>().join("\n")).unwrap();
+        fs::write(out, text.join("\n")).unwrap();
     }
     let expect = fs::read_to_string(eval("expect.csv")).unwrap();
     for row in expect.lines().skip(1) {
@@ -145,7 +144,7 @@ fn safety_matters_are_read_however_they_are_put() {
     use SafetyKind::{
         ConsentDeclined, Contradiction, DomesticAbuse, Safeguarding, SuicideSelfHarm, UrgentSymptom, WrongPatient,
     };
-    let matcher = Matcher::built_in().unwrap();
+    let matcher = &*MATCHER;
     let mut missed: Vec<String> = Vec::new();
     for (kind, text) in [
         (SuicideSelfHarm, "Some days she'd rather not wake up. Would like company."),
@@ -232,8 +231,8 @@ fn safety_matters_are_read_however_they_are_put() {
         (ConsentDeclined, "Verbal consent not obtained"),
         (WrongPatient, "NHS no 999 030 0135. Lonely."),
     ] {
-        if !kinds(&matcher, text).contains(&kind) {
-            missed.push(format!("{kind:?}: {text} -> {:?}", kinds(&matcher, text)));
+        if !kinds(matcher, text).contains(&kind) {
+            missed.push(format!("{kind:?}: {text} -> {:?}", kinds(matcher, text)));
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
@@ -241,7 +240,7 @@ fn safety_matters_are_read_however_they_are_put() {
 
 #[test]
 fn templates_and_plain_denials_are_no_safety_matters() {
-    let matcher = Matcher::built_in().unwrap();
+    let matcher = &*MATCHER;
     let mut read = Vec::new();
     for text in [
         "Safeguarding concerns: none. Lonely since she retired, would like a lunch club.",
@@ -281,7 +280,7 @@ fn templates_and_plain_denials_are_no_safety_matters() {
         "Asked for money advice. Owes 4k on cards.",
         "Stopped drinking in 2020. Wants to volunteer.",
     ] {
-        let kinds = kinds(&matcher, text);
+        let kinds = kinds(matcher, text);
         if !kinds.is_empty() {
             read.push(format!("{text} -> {kinds:?}"));
         }
@@ -291,10 +290,10 @@ fn templates_and_plain_denials_are_no_safety_matters() {
 
 #[test]
 fn every_quote_stands_literally_in_its_source() {
-    let (matcher, directory) = (Matcher::built_in().unwrap(), directory());
+    let (matcher, directory) = (&*MATCHER, &*DIRECTORY);
     let mut quotes = 0;
     for (name, referral) in referrals() {
-        let found = matcher.match_referral(&referral, &directory, date(2026, 11, 24));
+        let found = matcher.match_referral(&referral, directory, date(2026, 11, 24));
         let words = referral.words();
         let told = found.needs.iter().flat_map(|n| &n.shown_by).chain(found.safety.iter().map(|f| &f.evidence));
         for evidence in told {
@@ -331,9 +330,9 @@ fn texts_of<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
 #[test]
 fn what_the_record_says_holds_a_referral_before_any_service_is_looked_at() {
     type Change = fn(&mut Referral);
-    let (matcher, directory) = (Matcher::built_in().unwrap(), directory());
+    let (matcher, directory) = (&*MATCHER, &*DIRECTORY);
     let lonely = || note("46F lonely, would like a befriender to ring for a chat. Consents.");
-    let hold = |referral: &Referral| matcher.match_referral(referral, &directory, date(2026, 11, 24)).hold;
+    let hold = |referral: &Referral| matcher.match_referral(referral, directory, date(2026, 11, 24)).hold;
     let cases: [(Change, Hold); 10] = [
         (|r| r.consent = Consent::Declined, Hold::ConsentDeclined),
         (|r| r.consent = Consent::NotRecorded, Hold::ConsentMissing),
@@ -361,10 +360,10 @@ fn what_the_record_says_holds_a_referral_before_any_service_is_looked_at() {
 
 #[test]
 fn where_a_restricted_person_lives_is_not_matched_on() {
-    let (matcher, directory) = (Matcher::built_in().unwrap(), directory());
+    let (matcher, directory) = (&*MATCHER, &*DIRECTORY);
     let mut referral = note("46F lonely, would like a befriender.");
     referral.patient.restricted = true;
-    let found = matcher.match_referral(&referral, &directory, date(2026, 11, 24));
+    let found = matcher.match_referral(&referral, directory, date(2026, 11, 24));
     assert!(found.needs[0].candidates.iter().all(|c| c.distance_km.is_none()));
 }
 
@@ -383,7 +382,7 @@ fn service(name: &str, description: &str) -> crate::directory::Service {
 
 #[test]
 fn a_service_is_shut_to_people_its_own_words_do_not_mean() {
-    let matcher = Matcher::built_in().unwrap();
+    let matcher = &*MATCHER;
     for (description, shut) in [
         ("A lunch club for everybody. Come and meet people.", None),
         ("A lunch club for over 60s. Come and meet people.", Some("age")),
@@ -414,7 +413,7 @@ fn a_service_is_shut_to_people_its_own_words_do_not_mean() {
 
 #[test]
 fn the_newer_of_two_copies_stands() {
-    let matcher = Matcher::built_in().unwrap();
+    let matcher = &*MATCHER;
     let (old, mut new) =
         (service("Lunch Club Otley", "A lunch club."), service("Lunch club in Otley", "A lunch club."));
     new.assured = Some(date(2026, 10, 1));
@@ -427,16 +426,16 @@ fn the_newer_of_two_copies_stands() {
 
 #[test]
 fn the_same_referral_always_gets_the_same_answer() {
-    let (matcher, directory) = (Matcher::built_in().unwrap(), directory());
+    let (matcher, directory) = (&*MATCHER, &*DIRECTORY);
     let referral = note("Would like a walking group or a choir, and help with PIP.");
-    let once = matcher.match_referral(&referral, &directory, date(2026, 11, 24));
-    let again = Matcher::built_in().unwrap().match_referral(&referral, &directory, date(2026, 11, 24));
+    let once = matcher.match_referral(&referral, directory, date(2026, 11, 24));
+    let again = Matcher::built_in().unwrap().match_referral(&referral, directory, date(2026, 11, 24));
     assert_eq!(once, again);
 }
 
 #[test]
 fn the_kind_of_help_reveals_nothing_sensitive() {
-    let matcher = Matcher::built_in().unwrap();
+    let matcher = &*MATCHER;
     assert!(matcher.needs().len() >= 32);
     for need in matcher.needs() {
         let kind = need.kind_of_help.to_lowercase();
