@@ -14,13 +14,16 @@ pub const PASSWORD_MIN: usize = 12;
 pub const PASSWORD_MAX: usize = 200;
 
 /// What nobody's password hashes to, with the parameters that are used now: unknown accounts take as long as known ones.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$d2VsbGJyaWRnZS1ub2JvZHk$kTnGbbfKmEbUbzEYzDBNH1eG9VDHA8p8mPuYd6R9HRM";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$d2VsbGJyaWRnZS1ub2JvZHk$kTnGbbfKmEbUbzEYzDBNH1eG9VDHA8p8mPuYd6R9HRM";
 
 /// Why an account cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// Not a name one can sign in with.
-    #[error("a user name is 2 to 60 lower-case letters, digits, dots, hyphens or @, as in amira.k or amira@leeds.example")]
+    #[error(
+        "a user name is 2 to 60 lower-case letters, digits, dots, hyphens or @, as in amira.k or amira@leeds.example"
+    )]
     Name,
     /// Too short or too long.
     #[error("a password has {PASSWORD_MIN} to {PASSWORD_MAX} characters; three random words make a good one")]
@@ -61,8 +64,7 @@ pub async fn add(
         return Err(AccountError::Programme(unknown.clone()));
     }
     let name = if name.trim().is_empty() { user } else { name.trim() };
-    let account =
-        Account { id: UserId::new(user), name: name.to_owned(), password: hash(password)?, programmes };
+    let account = Account { id: UserId::new(user), name: name.to_owned(), password: hash(password)?, programmes };
     let mut tx = store.begin().await?;
     tx.put_account(&account, now).await?;
     Ok(tx.commit().await?)
@@ -73,8 +75,7 @@ pub fn hash(password: &str) -> Result<String, AccountError> {
     if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&password.chars().count()) {
         return Err(AccountError::Password);
     }
-    let hash: PasswordHash =
-        Argon2::default().hash_password(password.as_bytes()).map_err(|_| AccountError::Hash)?;
+    let hash: PasswordHash = Argon2::default().hash_password(password.as_bytes()).map_err(|_| AccountError::Hash)?;
     Ok(hash.to_string())
 }
 

@@ -18,8 +18,8 @@ use crate::referral::event::{Decision, Event};
 use crate::referral::lifecycle::Refusal;
 use crate::referral::{NeedCode, NoteId, Patient, ReferralId, ServiceId};
 use crate::store::{NewNote, Standing, StoreError, Tx};
-use crate::web::posted::Posted;
 use crate::web::pages::{self, fill};
+use crate::web::posted::Posted;
 use crate::web::{App, PageError, need_words};
 
 /// Why a coordinator may close: those that are hers to choose.

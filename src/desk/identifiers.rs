@@ -91,7 +91,10 @@ fn postcode(words: &str, patient: &Patient) -> bool {
     let all: Vec<String> = tokens(words).map(str::to_uppercase).collect();
     let pair = all.windows(2).any(|two| is_outward(&two[0]) && is_inward(&two[1]));
     let whole = all.iter().any(|token| {
-        token.is_ascii() && token.len() > 4 && is_outward(&token[..token.len() - 3]) && is_inward(&token[token.len() - 3..])
+        token.is_ascii()
+            && token.len() > 4
+            && is_outward(&token[..token.len() - 3])
+            && is_inward(&token[token.len() - 3..])
     });
     pair || whole
 }

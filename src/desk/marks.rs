@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn a_safety_matter_wins_over_a_need_that_overlaps_it() {
-        let marked = mark("hurts her money", &[quote("her money", "benefits", false), quote("hurts her", "abuse", true)]);
+        let marked =
+            mark("hurts her money", &[quote("her money", "benefits", false), quote("hurts her", "abuse", true)]);
         assert_eq!(marked.iter().filter(|s| s.rule.is_some()).count(), 1);
         assert!(marked[0].safety);
     }

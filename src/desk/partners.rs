@@ -12,9 +12,9 @@ use crate::partner::offering::partner_of;
 use crate::partner::plain::Line;
 use crate::referral::{PartnerId, ProgrammeId, ReferralId, ServiceId};
 use crate::store::Partner;
+use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
 use crate::web::when::{When, when};
-use crate::web::pages::{self, fill};
 use crate::web::{App, PageError};
 
 #[derive(Serialize)]
@@ -178,9 +178,9 @@ pub(super) async fn confirm(State(app): State<App>, who: SignedIn, posted: Poste
     tx.audit(&known.programme, None, by.as_str(), "confirmed a partner’s address and agreement", now).await?;
     tx.commit().await?;
     // Only an id of ours may stand in the address the browser is sent to.
-    let to = which.referral.parse::<ReferralId>().map_or_else(
-        |_| "/desk/partners".to_owned(),
-        |id| format!("/desk/referral/{id}?done=confirmed"),
-    );
+    let to = which
+        .referral
+        .parse::<ReferralId>()
+        .map_or_else(|_| "/desk/partners".to_owned(), |id| format!("/desk/referral/{id}?done=confirmed"));
     Ok(Redirect::to(&to).into_response())
 }

@@ -16,8 +16,8 @@ use crate::referral::episode::{AttentionKind, Episode, Need, NeedState, Offer, O
 use crate::referral::lifecycle::forbids_everybody;
 use crate::referral::{Patient, ProgrammeId, Referral, SafeContact, ServiceId, Sharing};
 use crate::store::{NoteRow, Partner};
-use crate::web::when::{When, day, when};
 use crate::web::pages::{self, fill};
+use crate::web::when::{When, day, when};
 use crate::web::{App, PageError, need_words};
 
 /// Candidates shown at once; the others are in a `details`.
@@ -47,7 +47,8 @@ pub(super) async fn show(
     let matched = store.matched(id).await?;
     let notes = store.notes(id).await?;
     let partners = store.partners(&standing.episode.programme).await?;
-    let view = View { app: &app, episode: &standing.episode, matched: matched.as_ref(), notes: &notes, partners: &partners };
+    let view =
+        View { app: &app, episode: &standing.episode, matched: matched.as_ref(), notes: &notes, partners: &partners };
     let title = content.as_ref().and_then(|c| c.patient.name.clone()).unwrap_or_else(|| "Name not known".to_owned());
     pages::render(
         "desk/referral.html",
@@ -129,23 +130,36 @@ fn person(patient: &Patient, episode: &Episode, today: jiff::civil::Date) -> Vec
         put(label, Some(format!("{}{kind}", point.value)));
     }
     let address = patient.address.as_ref().filter(|_| !patient.restricted && !episode.facts.contact_prohibited);
-    put("Lives at", address.map(|a| {
-        a.lines.iter().cloned().chain(a.city.clone()).chain(a.postcode.clone()).collect::<Vec<_>>().join(", ")
-    }));
+    put(
+        "Lives at",
+        address.map(|a| {
+            a.lines.iter().cloned().chain(a.city.clone()).chain(a.postcode.clone()).collect::<Vec<_>>().join(", ")
+        }),
+    );
     if patient.restricted {
         put("Record", Some("Restricted: where the person lives is not shown".to_owned()));
     }
     list
 }
 
-fn scores((before, after): (Option<crate::referral::Ons4>, Option<crate::referral::Ons4>)) -> Vec<(&'static str, Option<u8>, Option<u8>)> {
+fn scores(
+    (before, after): (Option<crate::referral::Ons4>, Option<crate::referral::Ons4>),
+) -> Vec<(&'static str, Option<u8>, Option<u8>)> {
     if before.is_none() && after.is_none() {
         return Vec::new();
     }
-    let both = |of: fn(crate::referral::Ons4) -> crate::referral::Score| (before.map(|s| of(s).into()), after.map(|s| of(s).into()));
-    [("Satisfied with life", both(|s| s.satisfied)), ("Things are worthwhile", both(|s| s.worthwhile)),
-     ("Happy yesterday", both(|s| s.happy)), ("Anxious yesterday (low is good)", both(|s| s.anxious))]
-        .into_iter().map(|(label, (b, a))| (label, b, a)).collect()
+    let both = |of: fn(crate::referral::Ons4) -> crate::referral::Score| {
+        (before.map(|s| of(s).into()), after.map(|s| of(s).into()))
+    };
+    [
+        ("Satisfied with life", both(|s| s.satisfied)),
+        ("Things are worthwhile", both(|s| s.worthwhile)),
+        ("Happy yesterday", both(|s| s.happy)),
+        ("Anxious yesterday (low is good)", both(|s| s.anxious)),
+    ]
+    .into_iter()
+    .map(|(label, (b, a))| (label, b, a))
+    .collect()
 }
 
 /// Something to look at, with its words.
@@ -311,7 +325,8 @@ impl View<'_> {
         let read = self.matched.and_then(|m| m.needs.iter().find(|n| n.need == need.code));
         let all: Vec<CandidateView> =
             read.iter().flat_map(|n| &n.candidates).map(|c| self.candidate(c, &need.code)).collect();
-        let proposed = if let NeedState::Proposed(id) = &need.state { Some(self.proposed(id, read, &need.code)) } else { None };
+        let proposed =
+            if let NeedState::Proposed(id) = &need.state { Some(self.proposed(id, read, &need.code)) } else { None };
         let (mut candidates, mut more) = (Vec::new(), Vec::new());
         for candidate in all {
             if proposed.as_ref().is_some_and(|p| p.service == candidate.service) {
@@ -319,9 +334,10 @@ impl View<'_> {
             }
             if candidates.len() < FIRST { candidates.push(candidate) } else { more.push(candidate) }
         }
-        let excluded = read.iter().flat_map(|n| &n.excluded).map(|e| {
-            (self.service_name(&e.service), e.why.sentence.clone(), e.why.quote.clone())
-        });
+        let excluded = read
+            .iter()
+            .flat_map(|n| &n.excluded)
+            .map(|e| (self.service_name(&e.service), e.why.sentence.clone(), e.why.quote.clone()));
         let excluded = excluded.collect();
         let taken = self.episode.open_offer(&need.code).is_some_and(|o| o.status != OfferStatus::Requested);
         let open = !need.state.is_final();
@@ -349,12 +365,24 @@ impl View<'_> {
 
     fn proposed(&self, id: &ServiceId, read: Option<&NeedMatch>, need: &crate::referral::NeedCode) -> CandidateView {
         let known = read.and_then(|n| n.candidates.iter().find(|c| c.service == *id));
-        let bare = || Candidate { service: id.clone(), why: Vec::new(), careful: Vec::new(), distance_km: None, takes_email: true };
+        let bare = || Candidate {
+            service: id.clone(),
+            why: Vec::new(),
+            careful: Vec::new(),
+            distance_km: None,
+            takes_email: true,
+        };
         self.candidate(&known.cloned().unwrap_or_else(bare), need)
     }
 
     fn candidate(&self, candidate: &Candidate, need: &crate::referral::NeedCode) -> CandidateView {
-        candidate_view(self.app, &self.episode.programme, self.partners, candidate, self.tried(&candidate.service, need))
+        candidate_view(
+            self.app,
+            &self.episode.programme,
+            self.partners,
+            candidate,
+            self.tried(&candidate.service, need),
+        )
     }
 
     fn tried(&self, service: &ServiceId, need: &crate::referral::NeedCode) -> Option<&'static str> {
@@ -420,7 +448,9 @@ pub(super) fn candidate_view(
         why: candidate.why.clone(),
         careful: candidate.careful.clone(),
         how: service.and_then(|s| s.application_process.clone()).map(|how| how.chars().take(400).collect()),
-        distance: candidate.distance_km.map(|km| if km < 1.0 { "less than 1 km away".to_owned() } else { format!("{km:.0} km away") }),
+        distance: candidate
+            .distance_km
+            .map(|km| if km < 1.0 { "less than 1 km away".to_owned() } else { format!("{km:.0} km away") }),
         listed: service.is_some(),
         tried,
         confirmation,

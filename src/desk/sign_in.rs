@@ -9,9 +9,9 @@ use super::accounts;
 use super::session::{COOKIE, SignedIn};
 use crate::random;
 use crate::referral::UserId;
+use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
 use crate::web::visitor::{self, hex, sha256};
-use crate::web::pages::{self, fill};
 use crate::web::{App, PageError, cookie};
 
 /// Failed sign-ins to one account are counted over this long.

@@ -86,7 +86,8 @@ fn belongs(event: &Event) -> (Option<OfferId>, Option<NoteId>) {
 fn words_of(notes: &[NoteRow], named: Option<NoteId>, recorded: Timestamp) -> Vec<(&'static str, String)> {
     let Some(main) = named.and_then(|id| notes.iter().find(|n| n.id == id)) else { return Vec::new() };
     let together = notes.iter().filter(|n| {
-        n.id == main.id || (n.offer == main.offer && n.author == main.author && n.written == recorded && n.kind != "to-partner")
+        n.id == main.id
+            || (n.offer == main.offer && n.author == main.author && n.written == recorded && n.kind != "to-partner")
     });
     together.map(|n| (words::note_kind(&n.kind), n.words.clone())).collect()
 }

@@ -4,7 +4,8 @@
 
 use crate::matching::SafetyKind;
 use crate::referral::episode::{
-    Actor, AttentionKind, Cause, Closed, FilingStatus, Hold, Moment, NeedState, OfferStatus, Reason, ReferralState, SupportedBy,
+    Actor, AttentionKind, Cause, Closed, FilingStatus, Hold, Moment, NeedState, OfferStatus, Reason, ReferralState,
+    SupportedBy,
 };
 use crate::referral::event::{Alert, Decision, Event, OfferMail, PartnerSaid, Place};
 use crate::web::need_words;
@@ -345,10 +346,29 @@ mod tests {
     #[test]
     fn every_hold_says_in_words_why_it_waits_and_no_two_say_the_same() {
         let holds: Vec<Hold> = all(&[
-            "safety", "consent-declined", "consent-missing", "urgent", "contact-prohibited", "contact-unclear",
-            "restricted", "deceased", "left-practice", "unreadable-request", "no-subject", "bad-nhs-number",
-            "patient-unreadable", "not-active", "need-unclear", "no-service", "no-email", "second-best",
-            "tries-exhausted", "person-declined", "unreachable", "partner-failed", "coordinator",
+            "safety",
+            "consent-declined",
+            "consent-missing",
+            "urgent",
+            "contact-prohibited",
+            "contact-unclear",
+            "restricted",
+            "deceased",
+            "left-practice",
+            "unreadable-request",
+            "no-subject",
+            "bad-nhs-number",
+            "patient-unreadable",
+            "not-active",
+            "need-unclear",
+            "no-service",
+            "no-email",
+            "second-best",
+            "tries-exhausted",
+            "person-declined",
+            "unreachable",
+            "partner-failed",
+            "coordinator",
         ]);
         assert_eq!(holds.len(), Hold::Coordinator as usize + 1, "a new hold must be read here");
         let tags: BTreeSet<_> = holds.iter().map(|h| hold(*h).0).collect();
@@ -361,19 +381,36 @@ mod tests {
     #[test]
     fn every_ending_alert_and_matter_has_words_of_its_own() {
         let closings: Vec<Closed> = all(&[
-            "finished", "met-by-coordinator", "no-service", "person-declined", "declined-social-prescribing",
-            "unreachable", "not-for-us", "other",
+            "finished",
+            "met-by-coordinator",
+            "no-service",
+            "person-declined",
+            "declined-social-prescribing",
+            "unreachable",
+            "not-for-us",
+            "other",
         ]);
         assert_eq!(closings.len(), Closed::Other as usize + 1);
         assert_eq!(closings.iter().map(|c| closed(*c)).collect::<BTreeSet<_>>().len(), closings.len());
         let alerts: Vec<Alert> = all(&[
-            "safety", "cancellation-undelivered", "changed-after-acceptance", "question", "waits-too-long",
-            "filing-refused", "given-up", "edge-failing",
+            "safety",
+            "cancellation-undelivered",
+            "changed-after-acceptance",
+            "question",
+            "waits-too-long",
+            "filing-refused",
+            "given-up",
+            "edge-failing",
         ]);
         assert_eq!(alerts.len(), Alert::EdgeFailing as usize + 1);
         assert_eq!(alerts.iter().map(|a| alert(*a)).collect::<BTreeSet<_>>().len(), alerts.len());
         let matters: Vec<AttentionKind> = all(&[
-            "risk", "cancellation-undelivered", "changed-after-acceptance", "question", "late-yes", "filing-refused",
+            "risk",
+            "cancellation-undelivered",
+            "changed-after-acceptance",
+            "question",
+            "late-yes",
+            "filing-refused",
         ]);
         assert_eq!(matters.len(), AttentionKind::FilingRefused as usize + 1);
         assert_eq!(matters.iter().map(|m| attention(*m).0).collect::<BTreeSet<_>>().len(), matters.len());

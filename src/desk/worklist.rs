@@ -8,8 +8,8 @@ use super::session::SignedIn;
 use super::words::{self, Tone};
 use crate::referral::episode::{Hold, NeedState, ReferralState};
 use crate::store::{AlertRow, ListFilter, ReferralRow};
-use crate::web::when::{When, when};
 use crate::web::pages::{self, fill};
+use crate::web::when::{When, when};
 use crate::web::{App, PageError, need_words};
 
 #[derive(Deserialize)]
@@ -70,8 +70,14 @@ pub(super) async fn show(
     }
     rows.sort_by_key(|row| (row.press, row.waiting_since));
     let alerts: Vec<AlertLine> = alerts.iter().map(|alert| alert_line(&app, alert)).collect();
-    let failing: Vec<(String, When, String)> =
-        app.service.store.failing_edges().await?.into_iter().map(|(what, at, why)| (what, when(at, now), why)).collect();
+    let failing: Vec<(String, When, String)> = app
+        .service
+        .store
+        .failing_edges()
+        .await?
+        .into_iter()
+        .map(|(what, at, why)| (what, when(at, now), why))
+        .collect();
     pages::render("desk/worklist.html", fill! { frame => who.frame(), rows, alerts, failing, all_open })
 }
 

@@ -95,8 +95,9 @@ impl IntoResponse for PageError {
             tracing::error!(error = chain, "a page could not be made");
         }
         let (heading, text) = self.words();
-        let body = pages::render("message.html", fill! { heading, text })
-            .unwrap_or_else(|_| Html(format!("<!doctype html><title>{heading}</title><h1>{heading}</h1><p>{text}</p>")));
+        let body = pages::render("message.html", fill! { heading, text }).unwrap_or_else(|_| {
+            Html(format!("<!doctype html><title>{heading}</title><h1>{heading}</h1><p>{text}</p>"))
+        });
         let mut response = (self.status(), body).into_response();
         if let Self::TooMany(seconds) = &self
             && let Ok(value) = HeaderValue::from_str(&seconds.to_string())

@@ -49,9 +49,17 @@ async fn metrics(State(app): State<App>) -> Result<Response, PageError> {
         .collect();
     family("wellbridge_referrals", "Referrals by the state they stand in.", &states);
     let sum = counts.values().sum();
-    family("wellbridge_referrals_received_total", "Referrals ever received: the sum over states.", &[(String::new(), sum)]);
+    family(
+        "wellbridge_referrals_received_total",
+        "Referrals ever received: the sum over states.",
+        &[(String::new(), sum)],
+    );
     family("wellbridge_alerts_open", "Alerts nobody has opened.", &[(String::new(), alerts as u64)]);
-    family("wellbridge_edges_failing", "Practices, feeds and mail servers that fail now.", &[(String::new(), failing as u64)]);
+    family(
+        "wellbridge_edges_failing",
+        "Practices, feeds and mail servers that fail now.",
+        &[(String::new(), failing as u64)],
+    );
     family("wellbridge_jobs_waiting", "Jobs to be run now or running.", &[(String::new(), jobs.unsigned_abs())]);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

@@ -15,9 +15,9 @@ use crate::partner::address::EmailAddress;
 use crate::referral::OfferId;
 use crate::referral::episode::OfferStatus;
 use crate::store::queue::SendCode;
+use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
 use crate::web::visitor::{knock, sha256};
-use crate::web::pages::{self, fill};
 use crate::web::{App, PageError, cookie};
 
 /// How long a partner may look before a new code is needed.
@@ -106,7 +106,11 @@ pub(super) async fn open(State(app): State<App>, link: Link, posted: Posted) -> 
         tx.code_missed(link.row.offer).await?;
         tx.commit().await?;
         let left = tries - live.attempts - 1;
-        let problem = if left > 0 { "That is not the code in the mail." } else { "That was wrong too often. Ask for a new code." };
+        let problem = if left > 0 {
+            "That is not the code in the mail."
+        } else {
+            "That was wrong too often. Ask for a new code."
+        };
         let page = code_page(&app, &link, &case, Some(problem)).await?;
         return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }

@@ -7,8 +7,8 @@ use axum::response::Html;
 use super::{Case, Link};
 use crate::referral::episode::{Actor, Cause, OfferStatus};
 use crate::store::NoteRow;
-use crate::web::when::day;
 use crate::web::pages::{self, fill};
+use crate::web::when::day;
 use crate::web::{App, PageError, need_words};
 
 /// GET (and HEAD): reads only.

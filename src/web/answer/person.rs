@@ -176,9 +176,11 @@ fn person(referral: &Referral, prohibited: bool, today: jiff::civil::Date) -> Pe
     }
     // A letter is asked for only where there is no other way, and never where the record is restricted.
     let by_letter = !prohibited && !patient.restricted && phones.is_empty() && emails.is_empty();
-    let address = patient.address.as_ref().filter(|_| by_letter).map(|a| {
-        a.lines.iter().cloned().chain(a.city.clone()).chain(a.postcode.clone()).collect()
-    });
+    let address = patient
+        .address
+        .as_ref()
+        .filter(|_| by_letter)
+        .map(|a| a.lines.iter().cloned().chain(a.city.clone()).chain(a.postcode.clone()).collect());
     Person {
         name: patient.name.clone().unwrap_or_else(|| "The record gives no name".to_owned()),
         age: patient.age_on(today),

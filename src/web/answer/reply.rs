@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{Case, Link, Report, record};
 use crate::referral::episode::Reason;
 use crate::referral::event::PartnerSaid;
-use crate::web::posted::Posted;
 use crate::web::pages::{self, fill};
+use crate::web::posted::Posted;
 use crate::web::{App, PageError};
 
 /// The reasons a partner may give for a no: (value, words, reason), codes of `dos-rejected-reasons-bars` that truly fit.

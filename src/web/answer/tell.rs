@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{Case, Link, Report, record};
 use crate::referral::episode::Reason;
 use crate::referral::event::PartnerSaid;
-use crate::web::posted::Posted;
 use crate::web::pages::{self, fill};
+use crate::web::posted::Posted;
 use crate::web::{App, PageError};
 
 /// One kind of report: what its page asks.
@@ -110,7 +110,10 @@ const ONS4: [(&str, &str); 4] = [
     ("satisfied", "Overall, how satisfied are you with your life nowadays?"),
     ("worthwhile", "Overall, to what extent do you feel that the things you do in your life are worthwhile?"),
     ("happy", "Overall, how happy did you feel yesterday?"),
-    ("anxious", "On a scale where 0 is “not at all anxious” and 10 is “completely anxious”, how anxious did you feel yesterday?"),
+    (
+        "anxious",
+        "On a scale where 0 is “not at all anxious” and 10 is “completely anxious”, how anxious did you feel yesterday?",
+    ),
 ];
 
 fn find(what: &str) -> Result<Form, PageError> {
