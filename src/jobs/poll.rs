@@ -27,7 +27,10 @@ const MOST_PAGES: usize = 2_000;
 
 impl Effect for PollPractice {
     const SCHEDULE: Schedule = READ;
-    const TIMEOUT: Duration = Duration::from_secs(120);
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(120)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let (Some(practice), Some(system)) = (service.practice(&self.practice), service.practices.get(&self.practice))

@@ -15,7 +15,10 @@ use crate::store::{Standing, StoreError};
 
 impl Effect for KeepTask {
     const SCHEDULE: Schedule = RECORD;
-    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(60)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(standing) = service.store.standing(self.referral).await? else {

@@ -47,6 +47,12 @@ pub struct SmtpAnswer {
     pub text: String,
 }
 
+impl std::fmt::Display for SmtpAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.code, self.text)
+    }
+}
+
 /// A mail server that we send through.
 #[derive(Debug)]
 pub struct Mailer {

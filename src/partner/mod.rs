@@ -10,6 +10,7 @@ pub mod compose;
 pub mod mail;
 pub mod mailer;
 pub mod message;
+pub mod offering;
 pub mod plain;
 pub mod schedule;
 mod server_key;

@@ -46,7 +46,7 @@ pub enum PollFrom {
 /// `next` is `None`, and only if no page on the way had something `missing`.
 #[derive(Debug)]
 pub struct Page {
-    /// What stood in it, in order; each referral once, a Task and its ServiceRequest together. A referral found by two
+    /// What stood in it, in order; each referral once, a Task and its `ServiceRequest` together. A referral found by two
     /// of the searches comes once from each, with the same source and versions.
     pub inputs: Vec<Input>,
     /// Match entries read in this page.
@@ -155,7 +155,7 @@ pub struct TaskStanding {
     pub seen: Option<String>,
 }
 
-/// The coarse steps a practice sees: FHIR Task.status with a BSeR business status.
+/// The coarse steps a practice sees: FHIR Task.status with a `BSeR` business status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CoarseStep {
     /// We have it.

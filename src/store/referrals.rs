@@ -319,7 +319,8 @@ impl Tx {
         raw: &RawFhir,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let kept: Vec<(String, Vec<u8>)> = raw.documents.iter().map(|text| compressed(text)).collect::<Result<_, _>>()?;
+        let kept: Vec<(String, Vec<u8>)> =
+            raw.documents.iter().map(|text| compressed(text)).collect::<Result<_, _>>()?;
         // What the request refers to may change while the request keeps its version: each whole input is kept.
         let (digest, _) = compressed(&kept.iter().map(|(hash, _)| hash.as_str()).collect::<String>())?;
         for (position, (hash, bytes)) in kept.iter().enumerate() {

@@ -14,7 +14,7 @@ use crate::effect::EffectError;
 
 /// A page of a search.
 #[derive(Debug)]
-pub(super) struct Entries {
+pub(super) struct SearchPage {
     /// In order.
     pub(super) entries: Vec<Entry>,
     /// `Bundle.total`.
@@ -96,14 +96,14 @@ struct Search {
 }
 
 /// Reads a Bundle's text.
-pub(super) fn read(text: &str) -> Result<Entries, EffectError> {
+pub(super) fn read(text: &str) -> Result<SearchPage, EffectError> {
     let fault = |what: &str| EffectError::retry(format!("the practice's system answered a search with {what}"));
     let bundle: RawBundle<'_> = serde_json::from_str(text).map_err(|_| fault("something that is not a FHIR Bundle"))?;
     if bundle.resource_type != "Bundle" {
         return Err(fault("a resource that is not a Bundle"));
     }
     let next = bundle.link.into_iter().find(|l| l.relation == "next" && !l.url.is_empty()).map(|l| l.url);
-    Ok(Entries { entries: bundle.entry.into_iter().map(entry).collect(), total: bundle.total, next })
+    Ok(SearchPage { entries: bundle.entry.into_iter().map(entry).collect(), total: bundle.total, next })
 }
 
 fn entry(raw: &RawValue) -> Entry {

@@ -153,7 +153,8 @@ impl Client {
         if local {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|_| needs("TLS cannot be set up on this machine: look at its certificates"))?;
+        let http =
+            builder.build().map_err(|_| needs("TLS cannot be set up on this machine: look at its certificates"))?;
         Ok(Self { http, base, auth, clock, limits })
     }
 
@@ -177,7 +178,9 @@ impl Client {
 
     /// Gets a search page: `Type?query` for searches that cannot name a person, or a checked `link[next]`.
     pub(super) async fn page(&self, url: Url) -> Result<Answer, Fault> {
-        self.send(Method::GET, self.under_base(url)?, |r| r, Sort::Read).await
+        // A parameter that a server does not know (`_sort`, `_include`) should cost nobody the page.
+        let lenient = |r: RequestBuilder| r.header("Prefer", "handling=lenient");
+        self.send(Method::GET, self.under_base(url)?, lenient, Sort::Read).await
     }
 
     /// Searches with the parameters in the body.
@@ -192,8 +195,9 @@ impl Client {
     pub(super) async fn create(&self, kind: &str, resource: &Value, if_none_exist: &str) -> Result<Answer, Fault> {
         let url = self.join(kind)?;
         let body = resource.to_string();
-        let headers =
-            |r: RequestBuilder| r.header("If-None-Exist", if_none_exist).header(header::CONTENT_TYPE, FHIR_JSON).body(body);
+        let headers = |r: RequestBuilder| {
+            r.header("If-None-Exist", if_none_exist).header(header::CONTENT_TYPE, FHIR_JSON).body(body)
+        };
         self.send(Method::POST, url, headers, Sort::Write).await
     }
 
@@ -206,7 +210,8 @@ impl Client {
         if_match: Option<&str>,
     ) -> Result<Answer, Fault> {
         if NhsNumber::parse(id).is_ok() {
-            let why = format!("the practice's system uses NHS numbers as ids of a {kind}: they may not stand in an address");
+            let why =
+                format!("the practice's system uses NHS numbers as ids of a {kind}: they may not stand in an address");
             return Err(Fault::Effect(EffectError::NeedsPerson { why }));
         }
         let url = self.resource(kind, id)?;
@@ -239,9 +244,10 @@ impl Client {
 
     /// A `link[next]` as the server wrote it (absolute or relative), if it lies under the practice's base.
     pub(super) fn link(&self, text: &str) -> Result<Url, EffectError> {
-        let url = self.base.join(text).map_err(|_| {
-            EffectError::retry("the practice's system names a next page that is no address")
-        })?;
+        let url = self
+            .base
+            .join(text)
+            .map_err(|_| EffectError::retry("the practice's system names a next page that is no address"))?;
         self.under_base(url)
     }
 
@@ -262,7 +268,8 @@ impl Client {
     }
 
     fn resource(&self, kind: &str, id: &str) -> Result<Url, EffectError> {
-        let plain = !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        let plain =
+            !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         if !plain || id.bytes().all(|b| b == b'.') {
             return Err(EffectError::give_up(format!("a {kind} has an id that FHIR does not allow"), None));
         }
@@ -283,8 +290,9 @@ impl Client {
     ) -> Result<Answer, Fault> {
         let mut request = fill(self.http.request(method, url).header(header::ACCEPT, FHIR_JSON));
         if let Some(secret) = self.auth.header().await? {
-            let mut value = header::HeaderValue::from_str(secret.expose_secret())
-                .map_err(|_| EffectError::NeedsPerson { why: "the practice's token holds characters no header may hold".into() })?;
+            let mut value = header::HeaderValue::from_str(secret.expose_secret()).map_err(|_| {
+                EffectError::NeedsPerson { why: "the practice's token holds characters no header may hold".into() }
+            })?;
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }
@@ -360,7 +368,7 @@ impl Head {
 
 /// `Retry-After` in seconds or as an HTTP date; capped at a day, so that a slip does not silence a practice.
 fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let day = Duration::from_secs(24 * 60 * 60);
+    let day = Duration::from_hours(24);
     if let Ok(seconds) = text.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds).min(day));
     }
@@ -393,20 +401,25 @@ fn refusal(status: StatusCode, wait: Option<Duration>, words: Option<String>, so
         404 | 410 => return Fault::Missing,
         409 | 412 => return Fault::Changed(words),
         300..=399 => EffectError::NeedsPerson {
-            why: format!("the practice's system answers with a redirect ({code}), which Wellbridge does not follow: \
-                          correct its base in the settings"),
+            why: format!(
+                "the practice's system answers with a redirect ({code}), which Wellbridge does not follow: \
+                          correct its base in the settings"
+            ),
         },
         401 | 403 => EffectError::NeedsPerson {
-            why: format!("the practice's system does not let Wellbridge in ({code}): look at the token and what it may do"),
+            why: format!(
+                "the practice's system does not let Wellbridge in ({code}): look at the token and what it may do"
+            ),
         },
-        408 | 425 | 429 | 503 => EffectError::RetryAfter {
-            after: wait,
-            why: format!("the practice's system asks to wait ({code})"),
-        },
+        408 | 425 | 429 | 503 => {
+            EffectError::RetryAfter { after: wait, why: format!("the practice's system asks to wait ({code})") }
+        }
         // A gateway that lost its server does not know whether the server acted.
         502 | 504 => unclear(sort, &format!("the practice's gateway lost its server ({code})")),
         501 => EffectError::give_up("the practice's system cannot do what was asked (501)", words),
-        500..=599 => EffectError::RetryAfter { after: wait, why: format!("the practice's system has a fault ({code})") },
+        500..=599 => {
+            EffectError::RetryAfter { after: wait, why: format!("the practice's system has a fault ({code})") }
+        }
         _ => EffectError::give_up(format!("the practice's system refused the request ({code})"), words),
     })
 }
@@ -450,7 +463,9 @@ mod tests {
     #[test]
     fn nothing_leaves_for_a_place_outside_the_practices_base() {
         let door = door("https://fhir.surgery.example/r4");
-        for inside in ["https://fhir.surgery.example/r4?page=2", "https://fhir.surgery.example:443/r4/Task?x=1", "Task?x=1"] {
+        for inside in
+            ["https://fhir.surgery.example/r4?page=2", "https://fhir.surgery.example:443/r4/Task?x=1", "Task?x=1"]
+        {
             assert!(door.link(inside).is_ok(), "{inside}");
         }
         for outside in [

@@ -42,6 +42,7 @@ pub struct Mappings {
 /// A coding.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "FHIR's own word for it")]
 pub struct Code {
     /// Its code system.
     pub system: String,
@@ -215,7 +216,7 @@ impl Code {
         format!("{}|{}", self.system, self.code)
     }
 
-    /// As FHIR writes a CodeableConcept.
+    /// As FHIR writes a `CodeableConcept`.
     pub(super) fn concept(&self) -> Value {
         let mut coding = serde_json::json!({"system": self.system, "code": self.code});
         let mut concept = serde_json::json!({});

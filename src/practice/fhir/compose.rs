@@ -275,13 +275,13 @@ fn message_text(filing: &ClinicalFiling) -> Option<String> {
     if care.is_empty() && scores.is_empty() {
         return None;
     }
-    let mut text = format!("{TITLE}\n");
+    let mut parts = vec![format!("{TITLE}\n")];
     for (heading, lines) in [("Services and care", care), ("Assessments (ONS4 wellbeing, 0 to 10)", scores)] {
         if !lines.is_empty() {
-            text.push_str(&format!("\n{heading}\n{}\n", lines.join("\n")));
+            parts.push(format!("\n{heading}\n{}\n", lines.join("\n")));
         }
     }
-    Some(text)
+    Some(parts.concat())
 }
 
 fn score_line(scores: Ons4) -> String {

@@ -64,7 +64,13 @@ fn said(resource: &Value, now: Timestamp) -> Said {
     let permits = provision["type"] == "permit";
     match text(&resource["status"]) {
         Some("rejected") => Said::Decision(Consent::Declined),
-        Some("active") if json::ended(&provision["period"], now) => if permits { Said::Lapsed } else { Said::Nothing },
+        Some("active") if json::ended(&provision["period"], now) => {
+            if permits {
+                Said::Lapsed
+            } else {
+                Said::Nothing
+            }
+        }
         Some("active") => match text(&provision["type"]) {
             Some("deny") => Said::Decision(Consent::Declined),
             Some("permit") if has_exception(provision) => Said::Decision(Consent::Declined),
@@ -192,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_code_on_the_request_counts_where_no_consent_does() {
-        let coded = |code: &str| json!({"orderDetail": [{"coding": [{"system": "http://snomed.info/sct", "code": code}]}]});
+        let coded =
+            |code: &str| json!({"orderDetail": [{"coding": [{"system": "http://snomed.info/sct", "code": code}]}]});
         assert_eq!(decided(&coded("319951000000105"), &[], true), Consent::Given);
         assert_eq!(decided(&coded("320011000000108"), &[], true), Consent::Declined);
         let no = consent("active", "deny", "2026-11-21");

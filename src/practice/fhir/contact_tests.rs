@@ -9,10 +9,19 @@ fn rule(note: &str) -> SafeContact {
 #[test]
 fn a_plain_rule_is_quoted_word_for_word() {
     for (note, words) in [
-        ("Not sleeping. Hiding it from wife - ring his mobile not landline. No SI.", "Hiding it from wife - ring his mobile not landline."),
+        (
+            "Not sleeping. Hiding it from wife - ring his mobile not landline. No SI.",
+            "Hiding it from wife - ring his mobile not landline.",
+        ),
         ("Lives w mum. Phones terrify him - EMAIL ONLY. Mood ok.", "Phones terrify him - EMAIL ONLY."),
-        ("DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.", "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work."),
-        ("He collects the post, so please nothing in writing. Urdu.", "He collects the post, so please nothing in writing."),
+        (
+            "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.",
+            "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.",
+        ),
+        (
+            "He collects the post, so please nothing in writing. Urdu.",
+            "He collects the post, so please nothing in writing.",
+        ),
         ("Needs F2F w BSL, no phone.", "Needs F2F w BSL, no phone."),
         ("Keen. Please do not phone.", "Please do not phone."),
         ("Deaf. Don’t phone, text is fine.", "Don’t phone, text is fine."),
@@ -28,6 +37,13 @@ fn a_plain_rule_is_quoted_word_for_word() {
         ("No letters to the house.", "No letters to the house."),
         ("Safe to call between 9 and 12.", "Safe to call between 9 and 12."),
         ("c/o surgery for post.", "c/o surgery for post."),
+        ("Please don't leave messages with family.", "Please don't leave messages with family."),
+        ("All contact through her social worker please.", "All contact through her social worker please."),
+        ("Do not use the landline.", "Do not use the landline."),
+        ("Nothing to be sent to the house.", "Nothing to be sent to the house."),
+        ("She can only talk when he is out.", "She can only talk when he is out."),
+        ("Can't use the phone, hearing loss.", "Can't use the phone, hearing loss."),
+        ("Text before calling.", "Text before calling."),
     ] {
         assert_eq!(rule(note), SafeContact::Only(words.to_owned()), "{note}");
     }
@@ -45,6 +61,8 @@ fn words_that_say_nobody_may_contact_prohibit() {
         "Don't contact the patient under any circumstances.",
         "It is not safe to contact her.",
         "Does not want to be contacted.",
+        "Under no circumstances contact her.",
+        "NO CONTACT WITH PATIENT",
     ] {
         assert_eq!(rule(note), SafeContact::Prohibited, "{note}");
     }
@@ -65,6 +83,7 @@ fn words_that_hedge_or_contradict_are_for_a_person() {
         "No contact please.",
         "Do not contact the patient directly.",
         "Speak to me before contacting her.",
+        "She does not consent to being contacted.",
     ] {
         assert!(matches!(rule(note), SafeContact::Unclear(_)), "{note}: {:?}", rule(note));
     }

@@ -21,14 +21,17 @@ impl Means {
 
     /// Both can be meant by one rule: "ring" and "mobile only".
     pub(super) fn goes_with(self, other: Self) -> bool {
-        let telephone = |m: Self| matches!(m, Self::Phone | Self::Mobile | Self::Landline | Self::Text | Self::Voicemail);
-        self == other || (telephone(self) && telephone(other) && (self == Self::Phone || other == Self::Phone))
+        let telephone =
+            |m: Self| matches!(m, Self::Phone | Self::Mobile | Self::Landline | Self::Text | Self::Voicemail);
+        self == other
+            || (telephone(self) && telephone(other) && (self == Self::Phone || other == Self::Phone))
             || matches!((self, other), (Self::Mobile, Self::Text) | (Self::Text, Self::Mobile))
     }
 
     fn of(word: &str) -> Option<Self> {
         Some(match word {
-            "phone" | "telephone" | "call" | "calls" | "ring" | "phones" | "phoning" | "ringing" | "calling" | "number" => Self::Phone,
+            "phone" | "telephone" | "call" | "calls" | "ring" | "phones" | "phoning" | "ringing" | "calling"
+            | "number" => Self::Phone,
             "mobile" | "mob" => Self::Mobile,
             "landline" | "homephone" => Self::Landline,
             "text" | "texts" | "sms" | "whatsapp" | "texting" => Self::Text,
@@ -71,7 +74,8 @@ fn sentence_end(text: &str) -> usize {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let next = chars.peek().map(|(_, n)| *n);
-        let ends = matches!(c, '\n' | ';') || (matches!(c, '.' | '!' | '?') && at > 0 && next.is_none_or(char::is_whitespace));
+        let ends =
+            matches!(c, '\n' | ';') || (matches!(c, '.' | '!' | '?') && at > 0 && next.is_none_or(char::is_whitespace));
         if ends {
             return at + c.len_utf8();
         }
@@ -87,7 +91,11 @@ pub(super) fn clauses(sentence: &str) -> Vec<Words> {
 }
 
 fn words(clause: &str) -> Words {
-    let lower = clause.to_lowercase().replace("e-mail", "email").replace("voice mail", "voicemail").replace("home phone", "landline");
+    let lower = clause
+        .to_lowercase()
+        .replace("e-mail", "email")
+        .replace("voice mail", "voicemail")
+        .replace("home phone", "landline");
     let lower = lower.replace("land line", "landline").replace('\'', "");
     Words(lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect())
 }
@@ -126,9 +134,40 @@ impl Words {
 
     pub(super) fn is_contact_verb(&self, i: usize) -> bool {
         const VERBS: &[&str] = &[
-            "ring", "ringing", "rung", "call", "calling", "phone", "phoning", "phoned", "telephone", "telephoning", "text", "texting",
-            "texted", "email", "emailing", "emailed", "write", "writing", "contact", "contacting", "contacted", "post", "posting",
-            "message", "messaging", "leave", "leaving", "send", "sending", "visit", "visiting", "visited", "knock", "called",
+            "ring",
+            "ringing",
+            "rung",
+            "call",
+            "calling",
+            "phone",
+            "phoning",
+            "phoned",
+            "telephone",
+            "telephoning",
+            "text",
+            "texting",
+            "texted",
+            "email",
+            "emailing",
+            "emailed",
+            "write",
+            "writing",
+            "contact",
+            "contacting",
+            "contacted",
+            "post",
+            "posting",
+            "message",
+            "messaging",
+            "leave",
+            "leaving",
+            "send",
+            "sending",
+            "visit",
+            "visiting",
+            "visited",
+            "knock",
+            "called",
         ];
         self.any(i, VERBS)
     }
@@ -139,7 +178,8 @@ impl Words {
 
     /// A noun for a way of contact, not a verb in use: "not landline", but not "not ring".
     pub(super) fn is_means_noun(&self, i: usize) -> bool {
-        self.means_at(i).is_some() && !self.any(i, &["ring", "call", "write", "knock", "visit", "number", "calling", "ringing", "writing"])
+        self.means_at(i).is_some()
+            && !self.any(i, &["ring", "call", "write", "knock", "visit", "number", "calling", "ringing", "writing"])
     }
 
     /// Every way of contact named, once each.
@@ -155,8 +195,20 @@ impl Words {
 
     /// A time or place narrows what is said.
     pub(super) fn has_qualifier(&self) -> bool {
-        self.has(&["before", "after", "between", "weekends", "weekdays", "evenings", "mornings", "afternoons", "during", "when", "while", "home"])
-            || self.run(0, &["at", "work"])
+        self.has(&[
+            "before",
+            "after",
+            "between",
+            "weekends",
+            "weekdays",
+            "evenings",
+            "mornings",
+            "afternoons",
+            "during",
+            "when",
+            "while",
+            "home",
+        ]) || self.run(0, &["at", "work"])
     }
 
     /// A condition that a machine cannot check.
@@ -166,8 +218,26 @@ impl Words {
 
     pub(super) fn names_another_person(&self) -> bool {
         self.has(&[
-            "husband", "wife", "partner", "ex", "family", "mother", "father", "mum", "dad", "son", "daughter", "parents", "boyfriend",
-            "girlfriend", "brother", "sister", "children", "employer", "landlord", "school",
+            "husband",
+            "wife",
+            "partner",
+            "ex",
+            "family",
+            "mother",
+            "father",
+            "mum",
+            "dad",
+            "son",
+            "daughter",
+            "parents",
+            "boyfriend",
+            "girlfriend",
+            "brother",
+            "sister",
+            "children",
+            "employer",
+            "landlord",
+            "school",
         ])
     }
 

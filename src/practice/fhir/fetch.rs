@@ -24,7 +24,14 @@ const AT_ONCE: usize = 4;
 const BATCH: usize = 50;
 /// What may be fetched because a request refers to it.
 const FOLLOWED: &[&str] = &[
-    "Patient", "Practitioner", "PractitionerRole", "Organization", "Condition", "Observation", "Consent", "QuestionnaireResponse",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Condition",
+    "Observation",
+    "Consent",
+    "QuestionnaireResponse",
 ];
 
 /// What to search for: type → parameter → values.
@@ -104,7 +111,9 @@ impl Ask {
                 found.extend(self.singly(values).await?);
                 Ok(found)
             }
-            Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => Err(error),
+            Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => {
+                Err(error)
+            }
             Err(_) if self.param == "_id" && is_essential(&self.kind) => self.singly(values).await,
             // Not offered here.
             Err(_) => Ok(Vec::new()),
@@ -127,7 +136,9 @@ impl Ask {
                 let value = answer.value().ok();
                 Ok(value.map(|value| Arc::new(Resource { raw: answer.raw, value })).into_iter().collect())
             }
-            Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => Err(error),
+            Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => {
+                Err(error)
+            }
             Err(_) => Ok(Vec::new()),
         }
     }
@@ -165,7 +176,11 @@ fn want(wanted: &mut Wanted, known: &Known, reference: &Value, fallback: Option<
         Target::Logical(kind, system, value) => {
             let kind = kind.or_else(|| fallback.map(str::to_owned)).filter(|k| FOLLOWED.contains(&k.as_str()));
             if let Some(kind) = kind {
-                wanted.entry((kind, "identifier")).or_default().insert(format!("{}|{}", escaped(&system), escaped(&value)));
+                wanted.entry((kind, "identifier")).or_default().insert(format!(
+                    "{}|{}",
+                    escaped(&system),
+                    escaped(&value)
+                ));
             }
         }
         _ => {}

@@ -1,4 +1,4 @@
-//! A ServiceRequest and what it refers to, read as the domain's [`Referral`] — or as [`Unreadable`], with a reason that a
+//! A `ServiceRequest` and what it refers to, read as the domain's [`Referral`] — or as [`Unreadable`], with a reason that a
 //! practice manager understands. Pure: what could be fetched is already in [`Known`].
 //!
 //! Stands between the poll (which fetched) and the ledger (which stores). Nothing is lost here: whatever was sent to us
@@ -83,7 +83,8 @@ impl Reader<'_> {
         let request = full_url.map_or_else(|| hash(entry), str::to_owned);
         let source = Source { practice: self.practice.clone(), request, task: None, version: hash(entry) };
         let explanation = "The practice's system sent an entry that is not a request (ServiceRequest). \
-                           Find it by its raw text and send it again as a request.".to_owned();
+                           Find it by its raw text and send it again as a request."
+            .to_owned();
         let raw = RawFhir { documents: vec![entry.to_owned()], task_version: None };
         Input::Unreadable(Unreadable { source, hold: Hold::UnreadableRequest, explanation }, raw)
     }
@@ -148,25 +149,39 @@ impl Reader<'_> {
         let subject = &request["subject"];
         let target = self.known.target(subject);
         if target == Target::Nowhere {
-            return refuse(Hold::NoSubject, "The request names no patient (subject is missing). Add the patient and send it again.");
+            return refuse(
+                Hold::NoSubject,
+                "The request names no patient (subject is missing). Add the patient and send it again.",
+            );
         }
         if let Target::Local(kind, _) = &target
             && kind != "Patient"
         {
-            return refuse(Hold::UnreadableRequest, "The request is about a group or a thing, not a patient. Send one request for each patient.");
+            return refuse(
+                Hold::UnreadableRequest,
+                "The request is about a group or a thing, not a patient. Send one request for each patient.",
+            );
         }
         if let Some(task_for) = task.map(|t| self.known.target(&t["for"]))
             && matches!((&task_for, &target), (Target::Local(..), Target::Local(..)))
             && task_for != target
         {
-            return refuse(Hold::UnreadableRequest, "The Task and its request name two different patients. Find out which is right before anything is sent.");
+            return refuse(
+                Hold::UnreadableRequest,
+                "The Task and its request name two different patients. Find out which is right before anything is sent.",
+            );
         }
         if target == Target::Foreign {
-            return refuse(Hold::PatientUnreadable, "The patient's record lies on another system than the practice's own, and Wellbridge does not go there.");
+            return refuse(
+                Hold::PatientUnreadable,
+                "The patient's record lies on another system than the practice's own, and Wellbridge does not go there.",
+            );
         }
         match self.known.follow(subject, request) {
             Some(found) if json::kind(found) == "Patient" => Ok(found),
-            Some(_) => refuse(Hold::PatientUnreadable, "What the request names as its patient is not a patient's record."),
+            Some(_) => {
+                refuse(Hold::PatientUnreadable, "What the request names as its patient is not a patient's record.")
+            }
             None => refuse(
                 Hold::PatientUnreadable,
                 "The practice's system does not give the patient's record (deleted, merged, or not open to Wellbridge). \
@@ -198,12 +213,22 @@ impl Reader<'_> {
         reasons.extend(notes(request, ReasonFrom::Note));
         let instruction = text(&request["patientInstruction"]).map(|t| words(ReasonFrom::Instruction, t));
         reasons.extend(instruction);
-        reasons.extend(json::list(&request["orderDetail"]).filter_map(|d| text(&d["text"])).map(|t| words(ReasonFrom::Instruction, t)));
+        reasons.extend(
+            json::list(&request["orderDetail"])
+                .filter_map(|d| text(&d["text"]))
+                .map(|t| words(ReasonFrom::Instruction, t)),
+        );
         reasons.extend(task.into_iter().flat_map(|t| notes(t, ReasonFrom::Note)));
         reasons
     }
 
-    fn safe_contact(&self, request: &Value, task: Option<&Value>, record: Option<&Value>, person: &Patient) -> SafeContact {
+    fn safe_contact(
+        &self,
+        request: &Value,
+        task: Option<&Value>,
+        record: Option<&Value>,
+        person: &Patient,
+    ) -> SafeContact {
         // The code alone is unmistakable, so it counts under any system.
         let coded = json::list(&request["orderDetail"])
             .flat_map(json::codings)
@@ -275,7 +300,10 @@ pub(super) fn references(request: &Value) -> impl Iterator<Item = &Value> {
 /// The practice's own statement; its Task's cancellation takes the referral back too, unless it was ours.
 fn status(request: &Value, task: Option<&Value>) -> Result<RequestStatus, Refusal> {
     if json::kind(request) != "ServiceRequest" {
-        return refuse(Hold::UnreadableRequest, "What was sent is not a request (ServiceRequest). Send it again as one.");
+        return refuse(
+            Hold::UnreadableRequest,
+            "What was sent is not a request (ServiceRequest). Send it again as one.",
+        );
     }
     let own = match text(&request["status"]) {
         Some("draft") => RequestStatus::Draft,
@@ -305,7 +333,7 @@ fn status(request: &Value, task: Option<&Value>) -> Result<RequestStatus, Refusa
     Ok(own)
 }
 
-/// The practice cancelled its Task, or asked to cancel (BSeR 5.2). A cancelled Task with a final business status is our own.
+/// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). A cancelled Task with a final business status is our own.
 pub(super) fn taken_back(task: &Value) -> bool {
     let business: Vec<&str> = json::codings(&task["businessStatus"]).map(|(_, code)| code).collect();
     let ours = business.iter().any(|c| matches!(*c, "4.0" | "6.0" | "7.0"));
@@ -347,7 +375,8 @@ fn words(from: ReasonFrom, text: &str) -> Reason {
 /// A Condition or Observation that should not have been, or was ruled out.
 fn is_void(resource: &Value) -> bool {
     resource["status"] == "entered-in-error"
-        || json::codings(&resource["verificationStatus"]).any(|(_, code)| matches!(code, "entered-in-error" | "refuted"))
+        || json::codings(&resource["verificationStatus"])
+            .any(|(_, code)| matches!(code, "entered-in-error" | "refuted"))
 }
 
 /// `meta.versionId`, else the hash of the content.
@@ -362,8 +391,8 @@ pub(super) fn version_id(resource: &Value) -> Option<String> {
 /// 128 bits of SHA-256, in hex.
 fn hash(text: &str) -> String {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    let hex: String = digest.as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect();
-    format!("sha256-{hex}")
+    let half = digest.as_ref().iter().take(16).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    format!("sha256-{half:032x}")
 }
 
 #[cfg(test)]

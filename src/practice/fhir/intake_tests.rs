@@ -83,14 +83,17 @@ fn a_whole_request_is_read_with_all_it_refers_to() {
     assert_eq!((requester.name.as_str(), requester.phone.as_deref()), ("Dr Fiona Tempest", Some("0113 496 0060")));
     let reasons: Vec<(ReasonFrom, bool, &str)> =
         referral.reasons.iter().map(|r| (r.from, r.code.is_some(), r.text.as_str())).collect();
-    assert_eq!(reasons, [
-        // The SNOMED id had a slip: dropped, its words kept.
-        (ReasonFrom::ReasonCode, false, "Feeling lonely"),
-        (ReasonFrom::Condition, true, "Lives alone"),
-        (ReasonFrom::Condition, false, "Since the spring."),
-        (ReasonFrom::Note, false, "Lives alone. Ring her mobile not landline."),
-        (ReasonFrom::Instruction, false, "Somebody will be in touch."),
-    ]);
+    assert_eq!(
+        reasons,
+        [
+            // The SNOMED id had a slip: dropped, its words kept.
+            (ReasonFrom::ReasonCode, false, "Feeling lonely"),
+            (ReasonFrom::Condition, true, "Lives alone"),
+            (ReasonFrom::Condition, false, "Since the spring."),
+            (ReasonFrom::Note, false, "Lives alone. Ring her mobile not landline."),
+            (ReasonFrom::Instruction, false, "Somebody will be in touch."),
+        ]
+    );
     assert_eq!(referral.safe_contact, SafeContact::Only("Ring her mobile not landline.".into()));
     assert_eq!((referral.consent, referral.sharing), (Consent::NotRecorded, Sharing::CodesOnly));
     assert_eq!(referral.patient.name.as_deref(), Some("Jean Lumb"));
@@ -109,7 +112,11 @@ fn what_cannot_be_a_referral_is_held_with_its_reason() {
         (with("subject", Value::Null), Some(patient()), Hold::NoSubject),
         (with("subject", json!({"display": "Jean"})), Some(patient()), Hold::NoSubject),
         (with("subject", json!({"reference": "Group/g1"})), Some(patient()), Hold::UnreadableRequest),
-        (with("subject", json!({"reference": "https://elsewhere.example/Patient/p1"})), Some(patient()), Hold::PatientUnreadable),
+        (
+            with("subject", json!({"reference": "https://elsewhere.example/Patient/p1"})),
+            Some(patient()),
+            Hold::PatientUnreadable,
+        ),
         (with("subject", json!("Patient/p1")), Some(patient()), Hold::NoSubject),
         (with("status", json!("going")), Some(patient()), Hold::UnreadableRequest),
         (with("status", json!(7)), Some(patient()), Hold::UnreadableRequest),
@@ -123,14 +130,40 @@ fn what_cannot_be_a_referral_is_held_with_its_reason() {
 
 #[test]
 fn odd_shapes_beside_the_essentials_never_cost_the_referral() {
-    for key in ["reasonCode", "reasonReference", "note", "requester", "authoredOn", "priority", "supportingInfo", "orderDetail", "category"] {
-        for odd in [json!(7), json!("text"), json!({"a": [1]}), json!([null, 7, "x", [], {"coding": {"code": 3}}]), json!(null)] {
+    for key in [
+        "reasonCode",
+        "reasonReference",
+        "note",
+        "requester",
+        "authoredOn",
+        "priority",
+        "supportingInfo",
+        "orderDetail",
+        "category",
+    ] {
+        for odd in [
+            json!(7),
+            json!("text"),
+            json!({"a": [1]}),
+            json!([null, 7, "x", [], {"coding": {"code": 3}}]),
+            json!(null),
+        ] {
             let mut changed = request();
             changed[key] = odd;
             readable(read(changed, Some(patient()), others()));
         }
     }
-    for key in ["name", "telecom", "address", "communication", "birthDate", "extension", "generalPractitioner", "meta", "identifier"] {
+    for key in [
+        "name",
+        "telecom",
+        "address",
+        "communication",
+        "birthDate",
+        "extension",
+        "generalPractitioner",
+        "meta",
+        "identifier",
+    ] {
         for odd in [json!(7), json!("text"), json!([null, 7, "x", []]), json!({"x": {}})] {
             let mut changed = patient();
             changed[key] = odd;

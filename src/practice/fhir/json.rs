@@ -23,7 +23,7 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     many.iter().chain(one)
 }
 
-/// `(system, code)` of each coding of a CodeableConcept; also reads a bare Coding.
+/// `(system, code)` of each coding of a `CodeableConcept`; also reads a bare Coding.
 pub(super) fn codings(concept: &Value) -> impl Iterator<Item = (&str, &str)> {
     let bare = concept.get("code").is_some_and(Value::is_string).then_some(concept);
     list(&concept["coding"])
@@ -31,7 +31,7 @@ pub(super) fn codings(concept: &Value) -> impl Iterator<Item = (&str, &str)> {
         .filter_map(|c| text(&c["code"]).map(|code| (text(&c["system"]).unwrap_or(""), code)))
 }
 
-/// What a CodeableConcept says to a person: its text, else its first display.
+/// What a `CodeableConcept` says to a person: its text, else its first display.
 pub(super) fn words(concept: &Value) -> Option<&str> {
     text(&concept["text"]).or_else(|| list(&concept["coding"]).find_map(|c| text(&c["display"])))
 }
@@ -52,8 +52,7 @@ pub(super) fn moment(value: &Value) -> Option<Timestamp> {
         7 => format!("{text}-01"),
         _ => text.to_owned(),
     };
-    let local: DateTime =
-        civil.parse::<DateTime>().ok().or_else(|| civil.parse::<Date>().ok().map(Into::into))?;
+    let local: DateTime = civil.parse::<DateTime>().ok().or_else(|| civil.parse::<Date>().ok().map(Into::into))?;
     local.to_zoned(clock::london()).or_else(|_| local.to_zoned(TimeZone::UTC)).ok().map(|z| z.timestamp())
 }
 

@@ -35,9 +35,9 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 pub use self::client::{Auth, Authorise, Limits};
+use self::client::{Client, Fault};
 pub use self::codes::{Mappings, MappingsError};
 pub use self::collection::{BundleError, referral_from_bundle};
-use self::client::{Client, Fault};
 use self::intake::Reader;
 use self::resolver::Known;
 use super::{ClinicalFiling, Input, Page, PollFrom, PracticeSystem, Receipt, TaskStanding, TaskWritten};
@@ -52,13 +52,13 @@ pub struct FhirSettings {
     pub practice: PracticeId,
     /// Where its FHIR R4 server is, such as `https://fhir.surgery.example/r4`.
     pub base: Url,
-    /// Who we are on that server, to find the Tasks it gives us; none where only bare ServiceRequests come.
+    /// Who we are on that server, to find the Tasks it gives us; none where only bare `ServiceRequests` come.
     pub organization: Option<OurOrganization>,
     /// Allow plain http to another machine. Only for networks that encrypt underneath.
     pub plain_http: bool,
     /// The practice codes 871731000000106 itself: we do not.
     pub practice_codes_itself: bool,
-    /// Complete or revoke the practice's own ServiceRequest when the referral closes.
+    /// Complete or revoke the practice's own `ServiceRequest` when the referral closes.
     pub complete_request: bool,
     /// Bounds of each request.
     pub limits: Limits,
@@ -141,7 +141,9 @@ impl FhirPractice {
             match &self.settings.organization {
                 Some(OurOrganization::Id(id)) => Ok(format!("Organization/{id}")),
                 Some(OurOrganization::Identifier { system, value }) => self.look_up(system, value).await,
-                None => Err(EffectError::NeedsPerson { why: "the settings do not say who we are on the practice's system".into() }),
+                None => Err(EffectError::NeedsPerson {
+                    why: "the settings do not say who we are on the practice's system".into(),
+                }),
             }
         });
         found.await.cloned()
@@ -160,12 +162,16 @@ impl FhirPractice {
         match keys.as_slice() {
             [one] => Ok(one.clone()),
             [] => Err(EffectError::NeedsPerson {
-                why: format!("the practice's system has no Organization with the identifier {system}|{value}: \
-                              ask for it to be entered, or set our organisation's id"),
+                why: format!(
+                    "the practice's system has no Organization with the identifier {system}|{value}: \
+                              ask for it to be entered, or set our organisation's id"
+                ),
             }),
             _ => Err(EffectError::NeedsPerson {
-                why: format!("the practice's system has several Organizations with the identifier {system}|{value}: \
-                              set our organisation's id"),
+                why: format!(
+                    "the practice's system has several Organizations with the identifier {system}|{value}: \
+                              set our organisation's id"
+                ),
             }),
         }
     }
@@ -220,10 +226,15 @@ fn introduction(statement: &Value) -> Result<String, EffectError> {
     let version = json::text(&statement["fhirVersion"]).unwrap_or("");
     if json::kind(statement) != "CapabilityStatement" || !version.starts_with("4.0") {
         let what = if version.is_empty() { "no FHIR version".to_owned() } else { format!("FHIR {version}") };
-        return Err(EffectError::NeedsPerson { why: format!("the practice's system says {what} in /metadata; Wellbridge speaks FHIR R4 (4.0.1)") });
+        return Err(EffectError::NeedsPerson {
+            why: format!("the practice's system says {what} in /metadata; Wellbridge speaks FHIR R4 (4.0.1)"),
+        });
     }
     let software = &statement["software"];
     let name = json::text(&software["name"]).or_else(|| json::text(&statement["implementation"]["description"]));
     let release = json::text(&software["version"]).map(|v| format!(" {v}")).unwrap_or_default();
     Ok(format!("FHIR {version}, {}{release}", name.unwrap_or("a server that does not name itself")))
 }
+
+#[cfg(test)]
+mod http_tests;

@@ -1,4 +1,4 @@
-//! What an OperationOutcome says, as text for signed-in people. It may quote the record, so it is never logged.
+//! What an `OperationOutcome` says, as text for signed-in people. It may quote the record, so it is never logged.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use super::json;
 /// Longest text kept of a foreign system's words.
 const LONGEST: usize = 2_000;
 
-/// The words of an OperationOutcome body; none for anything else (an HTML error page helps nobody).
+/// The words of an `OperationOutcome` body; none for anything else (an HTML error page helps nobody).
 pub(super) fn words_of(body: &str) -> Option<String> {
     words(&serde_json::from_str(body).ok()?)
 }
 
-/// The words of an OperationOutcome: each issue's text, diagnostics and place, a line each.
+/// The words of an `OperationOutcome`: each issue's text, diagnostics and place, a line each.
 pub(super) fn words(outcome: &Value) -> Option<String> {
     if json::kind(outcome) != "OperationOutcome" {
         return None;

@@ -16,7 +16,10 @@ fn read_value(value: &Value) -> Result<Patient, BadNhsNumber> {
 #[test]
 fn names_are_put_together_where_no_text_was_given() {
     for (names, written) in [
-        (json!([{"use": "official", "family": "Wray", "given": ["Simon", "J"], "prefix": ["Dr"]}]), Some("Dr Simon J Wray")),
+        (
+            json!([{"use": "official", "family": "Wray", "given": ["Simon", "J"], "prefix": ["Dr"]}]),
+            Some("Dr Simon J Wray"),
+        ),
         (json!([{"use": "maiden", "text": "Jean Old"}, {"use": "usual", "text": "Jean Lumb"}]), Some("Jean Lumb")),
         (json!([{"use": "usual", "text": "Jeannie"}, {"use": "official", "text": "Jean Lumb"}]), Some("Jean Lumb")),
         (json!([{"text": "Gone", "period": {"end": "2020-01-01"}}]), None),
@@ -111,7 +114,10 @@ fn somebody_who_left_the_practice_is_known_by_each_sign() {
         (json!({"active": true}), false),
         (json!({"active": false}), true),
         (json!({"generalPractitioner": [{"identifier": {"value": "A99901", "period": {"end": "2026-01-01"}}}]}), true),
-        (json!({"generalPractitioner": [{"identifier": {"value": "A99901", "period": {"start": "2026-01-01"}}}]}), false),
+        (
+            json!({"generalPractitioner": [{"identifier": {"value": "A99901", "period": {"start": "2026-01-01"}}}]}),
+            false,
+        ),
         (json!({"generalPractitioner": [{"reference": "Organization/1"}]}), false),
     ] {
         assert_eq!(read_value(&patient).unwrap().left_practice, left, "{patient}");

@@ -77,8 +77,9 @@ impl FhirPractice {
                 let first = if self.settings.organization.is_some() { Stage::Tasks } else { Stage::ByCode };
                 Cursor::first(first, *since)
             }
-            PollFrom::Next(text) => serde_json::from_str(text)
-                .map_err(|_| EffectError::give_up("a poll was asked to go on from something that is no page's next", None))?,
+            PollFrom::Next(text) => serde_json::from_str(text).map_err(|_| {
+                EffectError::give_up("a poll was asked to go on from something that is no page's next", None)
+            })?,
         };
         let url = match &cursor.url {
             Some(link) => self.client.link(link)?,
@@ -92,12 +93,11 @@ impl FhirPractice {
         let matches = page.entries.iter().filter(|e| e.role(searched) == Role::Match).count() as u64;
         let read = cursor.read + matches;
         let inputs = self.inputs(cursor.stage, page.entries).await?;
-        let (missing, next) = match next {
-            Some(url) => (0, Some(Cursor { pages: cursor.pages + 1, read, url: Some(url), ..cursor })),
-            None => {
-                let missing = page.total.map_or(0, |total| total.saturating_sub(read));
-                (missing, cursor.stage.next().map(|stage| Cursor::first(stage, cursor.since)))
-            }
+        let (missing, next) = if let Some(url) = next {
+            (0, Some(Cursor { pages: cursor.pages + 1, read, url: Some(url), ..cursor }))
+        } else {
+            let missing = page.total.map_or(0, |total| total.saturating_sub(read));
+            (missing, cursor.stage.next().map(|stage| Cursor::first(stage, cursor.since)))
         };
         let next = next.map(|n| n.text()).transpose()?;
         Ok(Page { inputs, matches, total: page.total, missing, next })
@@ -139,11 +139,8 @@ impl FhirPractice {
         }
         let searched = stage.searched();
         let matches: Vec<&Entry> = entries.iter().filter(|e| e.role(searched) == Role::Match).collect();
-        let found: Vec<Arc<Resource>> = matches
-            .iter()
-            .filter_map(|e| e.resource.clone())
-            .filter(|r| json::kind(&r.value) == searched)
-            .collect();
+        let found: Vec<Arc<Resource>> =
+            matches.iter().filter_map(|e| e.resource.clone()).filter(|r| json::kind(&r.value) == searched).collect();
         let fetch = Fetch { client: &self.client };
         let requests = match stage {
             Stage::Tasks => {
@@ -195,11 +192,15 @@ impl FhirPractice {
     pub(super) fn task_of(&self, known: &Known, request: &Resource) -> Option<Arc<Resource>> {
         let key = json::key(&request.value)?;
         let ours = known.all("Task").filter(|task| {
-            let about = matches!(known.target(&task.value["focus"]), Target::Local(kind, id) if format!("{kind}/{id}") == key);
+            let about =
+                matches!(known.target(&task.value["focus"]), Target::Local(kind, id) if format!("{kind}/{id}") == key);
             about && self.is_ours(known, task)
         });
         ours.max_by_key(|task| {
-            let open = !matches!(task.value["status"].as_str(), Some("cancelled" | "entered-in-error" | "rejected" | "failed" | "completed"));
+            let open = !matches!(
+                task.value["status"].as_str(),
+                Some("cancelled" | "entered-in-error" | "rejected" | "failed" | "completed")
+            );
             (open, json::moment(&task.value["meta"]["lastUpdated"]), json::key(&task.value))
         })
         .cloned()
@@ -210,7 +211,9 @@ impl FhirPractice {
         let made = json::list(&task.value["identifier"]).any(|i| i["system"] == self.mappings.write.episode.as_str());
         let owner = match known.target(&task.value["owner"]) {
             Target::Local(kind, id) => self.owner.get().is_some_and(|ours| *ours == format!("{kind}/{id}")),
-            Target::Logical(_, system, value) => self.settings.organization.as_ref().is_some_and(|o| o.is(&system, &value)),
+            Target::Logical(_, system, value) => {
+                self.settings.organization.as_ref().is_some_and(|o| o.is(&system, &value))
+            }
             _ => false,
         };
         made || owner
@@ -232,10 +235,14 @@ impl FhirPractice {
         let request = match self.client.read("ServiceRequest", &source.request).await {
             Ok(answer) => Arc::new(Resource { value: answer.value()?, raw: answer.raw }),
             Err(super::client::Fault::Missing) => {
-                return gone("The practice's system does not have this request any more. Ask the practice whether it was taken back.");
+                return gone(
+                    "The practice's system does not have this request any more. Ask the practice whether it was taken back.",
+                );
             }
             Err(super::client::Fault::Effect(EffectError::GiveUp { .. })) => {
-                return gone("This entry cannot be read again: it has no id, or the practice's system refuses it. Send the request again.");
+                return gone(
+                    "This entry cannot be read again: it has no id, or the practice's system refuses it. Send the request again.",
+                );
             }
             Err(other) => return Err(other.into()),
         };

@@ -48,7 +48,9 @@ impl FhirPractice {
     pub(super) async fn request(&self, source: &Source) -> Result<Value, EffectError> {
         match self.client.read("ServiceRequest", &source.request).await {
             Ok(answer) => answer.value(),
-            Err(Fault::Missing) => Err(EffectError::give_up("the practice's system does not have the request any more", None)),
+            Err(Fault::Missing) => {
+                Err(EffectError::give_up("the practice's system does not have the request any more", None))
+            }
             Err(other) => Err(other.into()),
         }
     }
@@ -61,7 +63,9 @@ impl FhirPractice {
             Target::Logical(_, system, value) => {
                 Ok(json!({"type": "Patient", "identifier": {"system": system, "value": value}}))
             }
-            _ => Err(EffectError::give_up("the request names no patient in whose record something could be filed", None)),
+            _ => {
+                Err(EffectError::give_up("the request names no patient in whose record something could be filed", None))
+            }
         }
     }
 
@@ -106,7 +110,12 @@ impl FhirPractice {
         let kind = json::kind(&entry.resource);
         let answer = self.client.search(kind, &[("identifier", &token)]).await.ok()?;
         let found = bundle::read(&answer.raw).ok()?;
-        found.entries.iter().filter_map(|e| e.resource.as_ref()).find(|r| json::kind(&r.value) == kind).and_then(|r| json::key(&r.value))
+        found
+            .entries
+            .iter()
+            .filter_map(|e| e.resource.as_ref())
+            .find(|r| json::kind(&r.value) == kind)
+            .and_then(|r| json::key(&r.value))
     }
 }
 
@@ -117,11 +126,18 @@ fn accepted(answer: &Value) -> Result<(), EffectError> {
     match status.get(..3).and_then(|s| s.parse::<u16>().ok()) {
         Some(200..=299) => Ok(()),
         Some(409 | 412) => Err(conflict(words())),
-        Some(429 | 500..=599) => Err(EffectError::retry(format!("the practice's system could not file one entry ({status:.3})"))),
+        Some(429 | 500..=599) => {
+            Err(EffectError::retry(format!("the practice's system could not file one entry ({status:.3})")))
+        }
         Some(401 | 403) => Err(EffectError::NeedsPerson {
-            why: format!("the practice's system does not let Wellbridge file one kind of entry ({status:.3}): look at what the token may do"),
+            why: format!(
+                "the practice's system does not let Wellbridge file one kind of entry ({status:.3}): look at what the token may do"
+            ),
         }),
-        Some(code) => Err(EffectError::give_up(format!("the practice's system refused one entry of the filing ({code})"), words())),
+        Some(code) => Err(EffectError::give_up(
+            format!("the practice's system refused one entry of the filing ({code})"),
+            words(),
+        )),
         None => Err(unknown("an entry without a status")),
     }
 }
@@ -130,9 +146,10 @@ fn accepted(answer: &Value) -> Result<(), EffectError> {
 /// again settles the first, and the job's horizon tells a person of the second.
 fn conflict(words: Option<String>) -> EffectError {
     match words {
-        Some(words) if words.to_lowercase().contains("multiple") => {
-            EffectError::give_up("the practice's system holds several entries under one identifier of ours", Some(words))
-        }
+        Some(words) if words.to_lowercase().contains("multiple") => EffectError::give_up(
+            "the practice's system holds several entries under one identifier of ours",
+            Some(words),
+        ),
         _ => EffectError::retry("somebody else wrote to the same record at the same time"),
     }
 }

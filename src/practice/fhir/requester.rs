@@ -22,7 +22,10 @@ pub(super) fn requester(request: &Value, known: &Known, now: Timestamp) -> Optio
             let place = behind("organization");
             let name = person.and_then(|p| patient::name(p, now)).or_else(|| reference_words(&found["practitioner"]));
             let phones = [Some(found), person, place];
-            (name.or_else(|| place.and_then(organization_name)), phones.into_iter().flatten().find_map(|r| phone(r, now)))
+            (
+                name.or_else(|| place.and_then(organization_name)),
+                phones.into_iter().flatten().find_map(|r| phone(r, now)),
+            )
         }
         "Organization" => (organization_name(found), phone(found, now)),
         _ => (patient::name(found, now), phone(found, now)),

@@ -87,14 +87,16 @@ impl Known {
         if let Some(id) = text.strip_prefix('#') {
             return Target::Contained(id.to_owned());
         }
-        if text.starts_with("urn:") || self.by_full_url.contains_key(text) {
-            return Target::FullUrl(text.to_owned());
+        if !text.contains("://") && !text.starts_with("urn:") {
+            return Self::local(text);
         }
-        if text.contains("://") {
-            let local = self.base.as_ref().filter(|b| text.starts_with(b.as_str())).and_then(|b| reference_in(text, b));
-            return local.map_or(Target::Foreign, |key| Self::local(&key));
+        let local = self.base.as_ref().filter(|b| text.starts_with(b.as_str())).and_then(|b| reference_in(text, b));
+        match local {
+            Some(key) => Self::local(&key),
+            // What lies in the same Bundle needs no request.
+            None if text.starts_with("urn:") || self.by_full_url.contains_key(text) => Target::FullUrl(text.to_owned()),
+            None => Target::Foreign,
         }
-        Self::local(text)
     }
 
     fn local(text: &str) -> Target {
@@ -148,8 +150,11 @@ mod tests {
     fn known() -> Known {
         let mut known = Known::new(Some(Url::parse("https://fhir.surgery.example/r4/").unwrap()));
         for (url, value) in [
-            (None, json!({"resourceType": "Patient", "id": "p1",
-                "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}]})),
+            (
+                None,
+                json!({"resourceType": "Patient", "id": "p1",
+                "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}]}),
+            ),
             (Some("urn:uuid:1"), json!({"resourceType": "Organization", "id": "o1"})),
         ] {
             known.add(url, Arc::new(Resource { raw: value.to_string(), value }));
@@ -168,8 +173,11 @@ mod tests {
             (json!({"reference": "#inside"}), Some("inside")),
             (json!({"reference": "urn:uuid:1"}), Some("o1")),
             (json!({"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}}), Some("p1")),
-            (json!({"type": "Organization",
-                "identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}}), None),
+            (
+                json!({"type": "Organization",
+                "identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990300127"}}),
+                None,
+            ),
             (json!({"reference": "https://fhir.elsewhere.example/r4/Patient/p1"}), None),
             (json!({"reference": "https://fhir.surgery.example.evil.example/r4/Patient/p1"}), None),
             (json!({"reference": "Patient/p2"}), None),
@@ -178,6 +186,9 @@ mod tests {
             let found = known.follow(&reference, &container).and_then(|r| r["id"].as_str());
             assert_eq!(found, id, "{reference}");
         }
-        assert_eq!(known.target(&json!({"reference": "https://fhir.elsewhere.example/r4/Patient/p1"})), Target::Foreign);
+        assert_eq!(
+            known.target(&json!({"reference": "https://fhir.elsewhere.example/r4/Patient/p1"})),
+            Target::Foreign
+        );
     }
 }

@@ -9,9 +9,11 @@ use super::codes::{Ons4Codes, Question};
 use super::json::{self, text};
 use crate::referral::{Ons4, Score};
 
-/// The latest complete set among these Observations and QuestionnaireResponses.
+/// The latest complete set among these Observations and `QuestionnaireResponses`.
 pub(super) fn baseline<'a>(resources: impl Iterator<Item = &'a Value>, codes: &Ons4Codes) -> Option<Ons4> {
-    let usable: Vec<&Value> = resources.filter(|r| !matches!(text(&r["status"]), Some("entered-in-error" | "cancelled" | "stopped"))).collect();
+    let usable: Vec<&Value> = resources
+        .filter(|r| !matches!(text(&r["status"]), Some("entered-in-error" | "cancelled" | "stopped")))
+        .collect();
     let whole = usable.iter().filter_map(|r| Some((taken(r), of_one(r, codes)?))).max_by_key(|(at, _)| *at);
     whole.map(|(_, scores)| scores).or_else(|| of_singles(&usable, codes))
 }
@@ -47,9 +49,8 @@ impl<'a> Asked<'a> {
     }
 
     fn is(&self, question: &Question, system: &str) -> bool {
-        let coded = json::codings(self.concept).any(|(s, code)| {
-            (s == system && code == question.code) || question.also.iter().any(|c| c.is(s, code))
-        });
+        let coded = json::codings(self.concept)
+            .any(|(s, code)| (s == system && code == question.code) || question.also.iter().any(|c| c.is(s, code)));
         let linked = self.link == Some(question.code.as_str());
         let worded = || {
             let lower = self.words.unwrap_or("").to_lowercase();
@@ -59,7 +60,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The items of a QuestionnaireResponse, groups within groups, to a depth that no questionnaire has.
+/// The items of a `QuestionnaireResponse`, groups within groups, to a depth that no questionnaire has.
 fn items<'a>(of: &'a Value, into: &mut Vec<Asked<'a>>, depth: u8) {
     if depth > 8 {
         return;
@@ -103,23 +104,26 @@ mod tests {
         Some([scores.satisfied.into(), scores.worthwhile.into(), scores.happy.into(), scores.anxious.into()])
     }
 
-    fn asked(words: &str, value: Value) -> Value {
+    fn asked(words: &str, value: &Value) -> Value {
         json!({"resourceType": "Observation", "status": "final", "code": {"text": words}, "valueInteger": value})
     }
 
     #[test]
     fn four_scores_are_read_in_each_shape() {
-        let texts = ["Overall, how satisfied are you with your life nowadays?", "…things you do are worthwhile?",
-            "How happy did you feel yesterday?", "How anxious did you feel yesterday?"];
+        let texts = [
+            "Overall, how satisfied are you with your life nowadays?",
+            "…things you do are worthwhile?",
+            "How happy did you feel yesterday?",
+            "How anxious did you feel yesterday?",
+        ];
         let scores = || [3, 4, 5, 8].into_iter();
-        let components: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, json!(n))).collect();
+        let components: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, &json!(n))).collect();
         let one = json!({"resourceType": "Observation", "status": "final", "component": components});
         let links = ["satisfied", "worthwhile", "happy", "anxious"];
         let items: Vec<Value> =
             links.iter().zip(scores()).map(|(l, n)| json!({"linkId": l, "answer": [{"valueDecimal": n}]})).collect();
-        let answers =
-            json!({"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"linkId": "g", "item": items}]});
-        let singles: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, json!(n))).collect();
+        let answers = json!({"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"linkId": "g", "item": items}]});
+        let singles: Vec<Value> = texts.iter().zip(scores()).map(|(t, n)| asked(t, &json!(n))).collect();
         assert_eq!(read(&[one]), Some([3, 4, 5, 8]));
         assert_eq!(read(&[answers]), Some([3, 4, 5, 8]));
         assert_eq!(read(&singles), Some([3, 4, 5, 8]));
@@ -128,8 +132,8 @@ mod tests {
     #[test]
     fn a_score_missing_or_out_of_range_makes_no_set() {
         let set = |anxious: Value| {
-            json!({"resourceType": "Observation", "status": "final", "component": [asked("life satisfaction", json!(3)),
-            asked("worthwhile", json!(4)), asked("happiness", json!(5)), asked("how anxious did you feel", anxious)]})
+            json!({"resourceType": "Observation", "status": "final", "component": [asked("life satisfaction", &json!(3)),
+            asked("worthwhile", &json!(4)), asked("happiness", &json!(5)), asked("how anxious did you feel", &anxious)]})
         };
         assert!(read(&[set(json!(8))]).is_some());
         for bad in [json!(11), json!(-1), json!(7.5), json!(null)] {
@@ -144,8 +148,8 @@ mod tests {
     fn the_latest_set_counts() {
         let set = |n: u8, at: &str| {
             json!({"resourceType": "Observation", "status": "final", "effectiveDateTime": at, "component": [
-                asked("life satisfaction", json!(n)), asked("worthwhile", json!(n)), asked("happiness", json!(n)),
-                asked("how anxious did you feel", json!(n))]})
+                asked("life satisfaction", &json!(n)), asked("worthwhile", &json!(n)), asked("happiness", &json!(n)),
+                asked("how anxious did you feel", &json!(n))]})
         };
         assert_eq!(read(&[set(2, "2026-11-01"), set(1, "2026-05-01")]), Some([2, 2, 2, 2]));
     }

@@ -15,7 +15,7 @@ use crate::practice::{CoarseStep, TaskStanding, TaskWritten};
 use crate::referral::episode::Closed;
 use crate::referral::{Sharing, Source};
 
-/// BSeR business status; displays as its code system gives them.
+/// `BSeR` business status; displays as its code system gives them.
 const BUSINESS: &str = "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS";
 /// Attempts against somebody else who writes at the same time.
 const ATTEMPTS: u8 = 3;
@@ -55,7 +55,9 @@ impl FhirPractice {
             };
             let task_id = id_of(&read.value)?;
             if intake::taken_back(&read.value) && !ends(standing.step) {
-                return Err(EffectError::retry("the practice took its Task back: the withdrawal is read before the Task is written"));
+                return Err(EffectError::retry(
+                    "the practice took its Task back: the withdrawal is read before the Task is written",
+                ));
             }
             let mut wanted = read.value.clone();
             if !bring_up_to(&mut wanted, standing) {
@@ -86,7 +88,11 @@ impl FhirPractice {
         }
         let token = format!("{}|{}", self.mappings.write.episode, own_value(source));
         let answer = self.client.search("Task", &[("identifier", &token)]).await?;
-        let found = bundle::read(&answer.raw)?.entries.into_iter().filter_map(|e| e.resource).find(|r| json::kind(&r.value) == "Task");
+        let found = bundle::read(&answer.raw)?
+            .entries
+            .into_iter()
+            .filter_map(|e| e.resource)
+            .find(|r| json::kind(&r.value) == "Task");
         Ok(found.map(|task| Read { etag: weak_etag(&task.value), value: task.value.clone() }))
     }
 
@@ -119,9 +125,10 @@ impl FhirPractice {
                 let id = answer.location.as_deref().and_then(|l| l.strip_prefix("Task/")).ok_or_else(nameless)?;
                 read_of(&self.client.read("Task", id).await?)
             }
-            Err(Fault::Changed(words)) => {
-                Err(EffectError::give_up("the practice's system holds several Tasks under one identifier of ours", words))
-            }
+            Err(Fault::Changed(words)) => Err(EffectError::give_up(
+                "the practice's system holds several Tasks under one identifier of ours",
+                words,
+            )),
             Err(other) => Err(other.into()),
         }
     }
@@ -168,7 +175,7 @@ fn weak_etag(resource: &Value) -> Option<String> {
     version_id(resource).map(|v| format!("W/\"{v}\""))
 }
 
-/// The version just written: from the body, else from the ETag.
+/// The version just written: from the body, else from the `ETag`.
 fn version_of(answer: &Answer) -> Option<String> {
     let of_body = serde_json::from_str::<Value>(&answer.raw).ok().and_then(|v| version_id(&v));
     of_body.or_else(|| Some(answer.etag.as_deref()?.trim_start_matches("W/").trim_matches('"').to_owned()))
@@ -201,7 +208,7 @@ fn latest(written: &Value, since: Timestamp) -> Timestamp {
     json::moment(written).map_or(since, |w| w.max(since))
 }
 
-/// Replaces the BSeR coding and leaves any other coding alone.
+/// Replaces the `BSeR` coding and leaves any other coding alone.
 fn set_business(task: &mut Value, code: &str, display: &str) {
     let coding = json!({"system": BUSINESS, "code": code, "display": display});
     let mut codings: Vec<Value> = json::list(&task["businessStatus"]["coding"]).cloned().collect();
@@ -217,8 +224,10 @@ fn set_business(task: &mut Value, code: &str, display: &str) {
 }
 
 fn add_outputs(task: &mut Value, outputs: &[String]) {
-    let there: Vec<String> =
-        json::list(&task["output"]).filter_map(|o| json::text(&o["valueReference"]["reference"])).map(str::to_owned).collect();
+    let there: Vec<String> = json::list(&task["output"])
+        .filter_map(|o| json::text(&o["valueReference"]["reference"]))
+        .map(str::to_owned)
+        .collect();
     // Provenance is about the outputs; it is none.
     let fresh: Vec<Value> = outputs
         .iter()
@@ -262,18 +271,19 @@ fn said(step: CoarseStep, task: &Value) -> Said {
         // Nothing is promised yet, so no business status.
         CoarseStep::Received => of("received", None, None),
         CoarseStep::Seeking => of("accepted", ACCEPTED, None),
-        CoarseStep::Arranging => of("in-progress", ACCEPTED, None),
+        // A booked date stays said; a missed one is past.
+        CoarseStep::Supported if is_scheduled(task) => of("in-progress", None, None),
+        CoarseStep::Arranging | CoarseStep::Supported => of("in-progress", ACCEPTED, None),
         CoarseStep::Booked => of("in-progress", SCHEDULED, None),
         CoarseStep::DidNotAttend => of("in-progress", UNATTENDED, None),
-        // A booked date stays said; a missed one is past.
-        CoarseStep::Supported if json::codings(&task["businessStatus"]).any(|(s, c)| s == BUSINESS && c == "5.1.1") => {
-            of("in-progress", None, None)
-        }
-        CoarseStep::Supported => of("in-progress", ACCEPTED, None),
         CoarseStep::Closed(how) => closed(how),
         CoarseStep::Withdrawing => of("in-progress", CANCELLING, None),
         CoarseStep::Withdrawn => of("cancelled", CANCELLED, Some("The practice took the referral back.")),
     }
+}
+
+fn is_scheduled(task: &Value) -> bool {
+    json::codings(&task["businessStatus"]).any(|(system, code)| system == BUSINESS && code == "5.1.1")
 }
 
 fn closed(how: Closed) -> Said {
@@ -298,7 +308,9 @@ fn ends(step: CoarseStep) -> bool {
 fn request_status(step: CoarseStep) -> Option<&'static str> {
     match step {
         CoarseStep::Closed(Closed::Finished | Closed::MetByCoordinator) => Some("completed"),
-        CoarseStep::Closed(Closed::PersonDeclined | Closed::DeclinedSocialPrescribing | Closed::NotForUs) => Some("revoked"),
+        CoarseStep::Closed(Closed::PersonDeclined | Closed::DeclinedSocialPrescribing | Closed::NotForUs) => {
+            Some("revoked")
+        }
         _ => None,
     }
 }

@@ -21,7 +21,10 @@ pub(super) fn check(resource: &Value) -> Result<(), EffectError> {
         other => Err(format!("{other} is not something that Wellbridge writes")),
     };
     judged.map_err(|fault| {
-        let why = format!("a {} that Wellbridge made is not well formed: a fault of ours, please report it", json::kind(resource));
+        let why = format!(
+            "a {} that Wellbridge made is not well formed: a fault of ours, please report it",
+            json::kind(resource)
+        );
         EffectError::give_up(why, Some(fault))
     })
 }
