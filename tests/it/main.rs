@@ -11,4 +11,5 @@
 )]
 
 mod peers;
+mod road;
 mod support;

@@ -1,0 +1,43 @@
+//! What partners do: say yes, say no, say nothing, say yes too late.
+
+use wellbridge::referral::episode::{Cause, Hold, NeedState, OfferStatus};
+use wellbridge::referral::event::Event;
+
+use super::on_both;
+use crate::support::story::Story;
+use crate::support::world::{Plan, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_gets_one_reminder_then_the_next_service_is_asked() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        let first = world.open_offer(&sent).await;
+        world.offer_mail(&first);
+        let partner = World::partner_of(&first);
+        world.advance_working_days(3).await;
+        assert_eq!(world.mails_to_partner(&partner).len(), 2, "the offer and its one reminder");
+        assert_eq!(world.open_offer(&sent).await.id, first.id);
+        world.advance_working_days(2).await;
+        let second = world.open_offer(&sent).await;
+        assert_ne!(second.partner, first.partner, "another partner is asked");
+        world.offer_mail(&second);
+        let episode = world.episode(&sent).await;
+        assert_eq!(episode.offers[0].status, OfferStatus::Cancelled(Cause::Unanswered));
+        assert_eq!(world.mails_to_partner(&partner).len(), 2, "nothing more goes to the one who said nothing");
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_so_many_tries_a_person_decides() {
+    let world = Plan::usual().set("programmes.leeds.max_tries", 2).open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    world.advance_working_days(11).await;
+    let episode = world.episode(&sent).await;
+    assert_eq!(episode.offers.len(), 2, "{:?}", episode.offers);
+    assert_eq!(episode.needs[0].state, NeedState::Held(Hold::TriesExhausted));
+    let offered = world.events(&sent).await.iter().filter(|e| matches!(e, Event::Offered { .. })).count();
+    assert_eq!(offered, 2);
+    world.ends_well().await;
+}
