@@ -157,9 +157,10 @@ impl Home<'_> {
             // Another outcode may border on home's: its middle says little.
             named.extend(self.places.position(&code));
         }
-        let nearest = self.person.position.and_then(|home| {
-            named.into_iter().map(|at| kilometres(home, at)).min_by(f64::total_cmp)
-        });
+        let nearest = self
+            .person
+            .position
+            .and_then(|home| named.into_iter().map(|at| kilometres(home, at)).min_by(f64::total_cmp));
         (nearest, count)
     }
 }

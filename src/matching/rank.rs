@@ -73,8 +73,7 @@ pub(super) fn rank(
         }
         let words = by_words.get(&number).copied().unwrap_or(0.0) / best_words;
         let gated = gates::check(&matcher.mapping, person, service, document, today);
-        let reach =
-            area::check(&matcher.mapping, &matcher.places, directory.localities(), person, service, document);
+        let reach = area::check(&matcher.mapping, &matcher.places, directory.localities(), person, service, document);
         let recruits = || recruiting(matcher, def, document);
         if let Some(why) = gated.shut.clone().or_else(|| reach.shut.clone()).or_else(recruits) {
             excluded.push((topic.fit, Excluded { service: service.id.clone(), why }));

@@ -194,9 +194,7 @@ fn follow(program: &[Op], pc: usize, tokens: &[Token], start: usize, at: usize, 
                     Op::Exactly(word) => token.exact == *word,
                     Op::Slack | Op::Either(_) | Op::Jump(_) => false,
                 };
-                if fits
-                    && let Some(end) = follow(program, pc + 1, tokens, start, next + 1, 0)
-                {
+                if fits && let Some(end) = follow(program, pc + 1, tokens, start, next + 1, 0) {
                     return Some(end);
                 }
             }
