@@ -3,8 +3,14 @@
 //!
 //! Every story runs on the pretend practice; those told with [`on_both`] run on Medplum's server too, where it is there.
 
+mod alerts;
+mod directory;
 mod mail;
 mod partners;
+mod people;
+mod practice;
+mod whole;
+mod withdrawal;
 
 use crate::support::world::{Plan, World};
 

@@ -224,6 +224,17 @@ impl World {
         self.drain().await;
     }
 
+    /// How long the next attempt of a job of this kind waits.
+    pub(crate) async fn next_try(&self, kind: &str) -> Duration {
+        const WAIT: &str = "select cast(round((julianday(scheduled_at) - julianday('now')) * 86400) as bigint)
+            from river_job where kind = $1 and state = 'retryable' order by scheduled_at limit 1";
+        let file = self.directory.join("wellbridge.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let seconds: i64 = sqlx::query_scalar(WAIT).bind(kind).fetch_one(&mut connection).await.unwrap();
+        Duration::from_secs(seconds.unsigned_abs())
+    }
+
     /// Working days pass, one after the other.
     pub(crate) async fn advance_working_days(&self, days: u8) {
         for _ in 0..days {
@@ -368,6 +379,15 @@ impl Partner<'_> {
     pub(crate) async fn accepts(&self) {
         let page = self.browser.open(&self.link).await;
         self.browser.submit(&page, "/yes", &[]).await;
+        self.world.drain().await;
+    }
+
+    /// Says yes where the page still asks.
+    pub(crate) async fn accepts_if_asked(&self) {
+        let page = self.browser.open(&self.link).await;
+        if page.form("/yes").is_some() {
+            self.browser.submit(&page, "/yes", &[]).await;
+        }
         self.world.drain().await;
     }
 
