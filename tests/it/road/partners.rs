@@ -74,7 +74,7 @@ async fn a_late_yes_is_passed_on_and_the_partner_told_kindly() {
     assert_eq!(episode.offers[0].status, OfferStatus::Cancelled(Cause::Unanswered), "no offer is opened again");
     assert_eq!(episode.attention.len(), 1, "the coordinator sees it");
     assert_eq!(world.mails_to_partner(&late.name).len(), before + 1, "told once");
-    late.accepts().await;
+    late.accepts_if_asked().await;
     assert_eq!(world.mails_to_partner(&late.name).len(), before + 1, "also where she says it twice");
     assert!(!late.browser.open(&late.link).await.says("Barraclough"));
     world.ends_well().await;
@@ -89,7 +89,7 @@ async fn opening_the_link_answers_nothing() {
     let before = world.events(&sent).await;
     // A mail scanner opens everything that it finds in a mail.
     let html = world.offer_mail(&offer).html.unwrap();
-    for link in html.split('"').filter(|piece| piece.contains("/answer/")) {
+    for link in html.split('"').filter(|piece| piece.starts_with("http") && piece.contains("/answer/")) {
         let page = partner.browser.open(&link.replace("&#x2f;", "/")).await;
         assert!(page.status.is_success(), "{link}");
     }

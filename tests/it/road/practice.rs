@@ -191,7 +191,9 @@ async fn a_filing_whose_answer_is_lost_is_in_the_record_once() {
         world.pretend().fail_next(1, Method::POST, "/", fault.clone());
         support_starts(&world, &sent).await;
         world.advance(SignedDuration::from_mins(3)).await;
-        assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Filed, "{fault:?}");
+        let episode = world.episode(&sent).await;
+        let results = world.service.store.filing_results(episode.id).await.unwrap();
+        assert_eq!(episode.filings[0].status, FilingStatus::Filed, "{fault:?}: {results:?}");
         assert_eq!(world.record.all("DocumentReference").await.len(), 1, "{fault:?}");
         assert_eq!(world.record.all("Procedure").await.len(), 1, "{fault:?}");
         world.ends_well().await;

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use riverqueue::RunHandle;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use toml::Table;
 use wellbridge::clock::Clock;
@@ -130,6 +131,13 @@ enum Practice {
     Medplum(#[expect(dead_code, reason = "held for its drop")] Medplum),
 }
 
+/// A process's worth of service.
+struct Running {
+    jobs: RunHandle,
+    pages: JoinHandle<std::io::Result<()>>,
+    stop: CancellationToken,
+}
+
 /// Everything, running.
 pub(crate) struct World {
     pub(crate) service: Arc<Wellbridge>,
@@ -141,7 +149,7 @@ pub(crate) struct World {
     practice: Practice,
     settings: Table,
     directory: PathBuf,
-    running: Option<(RunHandle, CancellationToken)>,
+    running: Option<Running>,
 }
 
 impl World {
@@ -256,9 +264,10 @@ impl World {
 
     /// The process ends in good order.
     pub(crate) async fn stop(&mut self) {
-        if let Some((mut jobs, stop)) = self.running.take() {
-            stop.cancel();
-            jobs.stop().await.unwrap();
+        if let Some(mut running) = self.running.take() {
+            running.stop.cancel();
+            running.jobs.stop().await.unwrap();
+            tokio::time::timeout(PATIENCE, running.pages).await.expect("the pages do not end").unwrap().unwrap();
             self.service.store.close().await;
         }
     }
@@ -443,15 +452,15 @@ async fn start(
     settings: &Table,
     clock: &Clock,
     listener: TcpListener,
-) -> (Arc<Wellbridge>, (RunHandle, CancellationToken)) {
+) -> (Arc<Wellbridge>, Running) {
     let from = LoadFrom { file: ConfigFile::Text(settings.to_string()), env: std::collections::BTreeMap::new() };
     let settings = Settings::load(&from).unwrap_or_else(|error| panic!("{error}"));
     let parts = assemble::parts(settings, clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
     let service = Arc::new(Wellbridge::new(parts).await.unwrap());
     let jobs = jobs::start(&service).await.unwrap_or_else(|error| panic!("{error}"));
     let stop = CancellationToken::new();
-    tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
-    (service, (jobs, stop))
+    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
+    (service, Running { jobs, pages, stop })
 }
 
 fn set(table: &mut Table, key: &str, value: toml::Value) {
