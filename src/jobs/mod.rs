@@ -74,6 +74,11 @@ pub(crate) trait Effect: JobArgs + Clone + std::fmt::Debug {
         Duration::from_secs(15)
     }
 
+    /// What is said to fail when only a person can help; none where the job tells of it itself.
+    fn edge() -> Option<String> {
+        Some(format!("job:{}", Self::KIND))
+    }
+
     /// Does it. Ends with one transaction that records the outcome and completes `attempt.job`.
     fn run(&self, service: &Wellbridge, attempt: Attempt) -> impl Future<Output = Result<(), JobError>> + Send;
 
@@ -136,7 +141,9 @@ impl<A: Effect> Worker<A> for Runner<A> {
 
 impl<A: Effect> Runner<A> {
     async fn after_failure(&self, job: &Job<A>, attempt: Attempt, error: EffectError) -> Result<WorkOutcome, JobError> {
-        let age = Duration::try_from(attempt.now.duration_since(job.row.created_at)).unwrap_or_default();
+        // Counted from its first failure: a reminder that was queued days ago is not old when its day comes.
+        let since = job.row.errors.first().map_or(attempt.now, |first| first.at);
+        let age = Duration::try_from(attempt.now.duration_since(since)).unwrap_or_default();
         let over = age > A::SCHEDULE.horizon;
         if over || matches!(error, EffectError::GiveUp { .. }) {
             tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %error, "a job was given up; a person is told");
@@ -155,19 +162,17 @@ impl<A: Effect> Runner<A> {
 
     /// Only a person can put it right: each programme's duty address is told, once, while the job goes on trying.
     async fn needs_person(&self, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let Some(edge) = A::edge() else { return Ok(()) };
         let mut tx = self.service.store.begin().await?;
-        edge_failed(&mut tx, &Self::edge(), why, self.service.settings.programmes.keys(), now).await?;
+        edge_failed(&mut tx, &edge, why, self.service.settings.programmes.keys(), now).await?;
         tx.commit().await
     }
 
     async fn well_again(&self) -> Result<(), StoreError> {
+        let Some(edge) = A::edge() else { return Ok(()) };
         let mut tx = self.service.store.begin().await?;
-        tx.edge_is_well(&Self::edge()).await?;
+        tx.edge_is_well(&edge).await?;
         tx.commit().await
-    }
-
-    fn edge() -> String {
-        format!("job:{}", A::KIND)
     }
 }
 
@@ -274,6 +279,11 @@ pub(crate) async fn nothing_to_do(service: &Wellbridge, attempt: Attempt) -> Res
     let mut tx = service.store.begin().await?;
     tx.complete(attempt.job).await?;
     Ok(tx.commit().await?)
+}
+
+/// Too short to wake somebody for: a server that was busy or away for less than a minute.
+pub(crate) fn is_blip(error: &EffectError, attempt: Attempt) -> bool {
+    matches!(error, EffectError::RetryAfter { .. }) && attempt.number < 3
 }
 
 /// An edge failed: the first time, each programme it matters to is told.

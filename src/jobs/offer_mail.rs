@@ -27,6 +27,10 @@ impl Effect for SendOfferMail {
         mail_timeout(service)
     }
 
+    fn edge() -> Option<String> {
+        None // It tells of it by its own name.
+    }
+
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let mail_id = offer_mail_id(self.offer, self.mail);
         let standing = match self.mail {

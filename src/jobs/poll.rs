@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
-use super::{Attempt, Effect, JobError, edge_failed, nothing_to_do};
+use super::{Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{Input, PollFrom, PracticeSystem};
@@ -30,6 +30,10 @@ impl Effect for PollPractice {
 
     fn timeout(_service: &Wellbridge) -> Duration {
         Duration::from_secs(120)
+    }
+
+    fn edge() -> Option<String> {
+        None // It tells of it by its own name.
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
@@ -52,10 +56,12 @@ impl Effect for PollPractice {
                 Ok(tx.commit().await?)
             }
             Err(JobError::Effect(error)) => {
-                let mut tx = service.store.begin().await?;
-                let told = [&programme.id];
-                edge_failed(&mut tx, &edge(&self.practice), &error.to_string(), told, attempt.now).await?;
-                tx.commit().await?;
+                if !is_blip(&error, attempt) {
+                    let mut tx = service.store.begin().await?;
+                    let told = [&programme.id];
+                    edge_failed(&mut tx, &edge(&self.practice), &error.to_string(), told, attempt.now).await?;
+                    tx.commit().await?;
+                }
                 // A wrong answer stays wrong for a while: it is tried again as if it were down.
                 Err(match error {
                     EffectError::GiveUp { why, .. } => EffectError::retry(why),

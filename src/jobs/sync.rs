@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
-use super::{Attempt, Effect, JobError, edge_failed, nothing_to_do};
+use super::{Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
 use crate::directory::Service;
 use crate::directory::feed;
 use crate::directory::{SyncVerdict, sync_verdict};
@@ -38,12 +38,17 @@ impl Effect for SyncDirectory {
         Duration::from_secs(135)
     }
 
+    fn edge() -> Option<String> {
+        None // It tells of it by its own name.
+    }
+
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(feed) = service.settings.feeds.get(&self.feed) else {
             return nothing_to_do(service, attempt).await;
         };
         let gathered = match gather(feed, self.page).await {
             Ok(gathered) => gathered,
+            Err(error) if is_blip(&error, attempt) => return Err(error.into()),
             Err(error) => {
                 let mut tx = service.store.begin().await?;
                 edge_failed(

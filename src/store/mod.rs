@@ -192,9 +192,13 @@ impl Store {
         Ok(sqlx::query_scalar(JOBS_WAITING).fetch_one(&self.pool).await?)
     }
 
-    /// Closes every connection; what was committed is on disk.
+    /// Closes every connection and gives the data directory back; what was committed is on disk.
     pub async fn close(&self) {
         self.pool.close().await;
+        if let Some(lock) = &self._lock {
+            // It ends with the process at the latest.
+            let _ = lock.unlock();
+        }
     }
 }
 

@@ -13,4 +13,5 @@
 mod lifecycle;
 mod peers;
 mod store;
+mod road;
 mod support;

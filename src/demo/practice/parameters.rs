@@ -125,6 +125,10 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("Task", "subject", Reference, "for"),
 ];
 
+/// Parameters of every kind of resource.
+const OF_EVERY_KIND: &[Parameter] =
+    &[parameter("", "_security", Token, "meta.security"), parameter("", "_tag", Token, "meta.tag")];
+
 /// The kinds of resource kept, in order.
 pub(super) fn kinds() -> Vec<&'static str> {
     let mut kinds: Vec<&str> = PARAMETERS.iter().map(|p| p.kind).collect();
@@ -132,9 +136,10 @@ pub(super) fn kinds() -> Vec<&'static str> {
     kinds
 }
 
-/// The parameter of this name; those of every resource (`_id`, `_lastUpdated`, …) are the search's own.
+/// The parameter of this name; `_id`, `_lastUpdated` and the like are the search's own.
 pub(super) fn find(kind: &str, name: &str) -> Option<&'static Parameter> {
-    PARAMETERS.iter().find(|p| p.kind == kind && p.name == name)
+    let own = PARAMETERS.iter().find(|p| p.kind == kind && p.name == name);
+    own.or_else(|| OF_EVERY_KIND.iter().find(|p| p.name == name))
 }
 
 /// Everything that lies at a dotted path, lists opened.

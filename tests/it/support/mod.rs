@@ -1,3 +1,8 @@
 //! What the integration tests share.
 
+pub(crate) mod browser;
+pub(crate) mod city;
 pub(crate) mod peers;
+pub(crate) mod record;
+pub(crate) mod story;
+pub(crate) mod world;

@@ -1,0 +1,66 @@
+//! The duty address: told at once, without identity, again after half an hour, then somebody else, until it is opened.
+
+use jiff::SignedDuration;
+use wellbridge::referral::UserId;
+
+use crate::support::story::Story;
+use crate::support::world::{DUTY, Plan, SECOND_DUTY, World};
+
+async fn half_an_hour(world: &World) {
+    world.advance(SignedDuration::from_mins(30)).await;
+}
+
+fn told(world: &World) -> (usize, usize) {
+    (world.mail.mails_to(DUTY).len(), world.mail.mails_to(SECOND_DUTY).len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_safety_matter_is_told_again_and_to_the_second_address_until_somebody_opens_it() {
+    let world = Plan::usual().open().await;
+    let story = Story::unsafe_at_home();
+    let sent = world.gp_sends(&story).await;
+    assert_eq!(world.state(&sent).await, "held");
+    assert!(world.mails_to_partners().is_empty(), "never sent by machine");
+    assert_eq!(told(&world), (1, 0));
+    let mail = world.mail.mails_to(DUTY).remove(0);
+    let raw = String::from_utf8_lossy(&mail.raw).into_owned();
+    for secret in story.identifiers() {
+        assert!(!raw.contains(&secret), "{secret} in:\n{raw}");
+    }
+    assert!(mail.text.unwrap().contains("/desk"), "a link to the worklist");
+    half_an_hour(&world).await;
+    assert_eq!(told(&world), (2, 0), "again");
+    half_an_hour(&world).await;
+    assert_eq!(told(&world), (2, 1), "then the second address");
+    half_an_hour(&world).await;
+    assert_eq!(told(&world), (2, 2), "and again, until it is opened");
+    let mut tx = world.service.store.begin().await.unwrap();
+    tx.open_alerts_of(world.id(&sent).await, &UserId::new("jo"), world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..3 {
+        half_an_hour(&world).await;
+    }
+    assert_eq!(told(&world), (2, 2), "it stops");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusing_duty_address_sends_the_alert_to_the_second_one_at_once() {
+    let world = Plan::usual().open().await;
+    world.mail.fail_next(1, DUTY, wellbridge::demo::mail_catcher::MailFault::AtRecipient(550));
+    world.gp_sends(&Story::unsafe_at_home()).await;
+    assert_eq!(told(&world), (0, 1));
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_too_long_for_a_person_is_told_once() {
+    let world = Plan::usual().open().await;
+    world.gp_sends(&Story::lonely().without_consent()).await;
+    let before = told(&world).0;
+    world.advance_working_days(4).await;
+    assert_eq!(told(&world).0, before + 1);
+    world.advance_working_days(4).await;
+    assert_eq!(told(&world).0, before + 1, "once");
+    world.ends_well().await;
+}

@@ -1,0 +1,67 @@
+//! The mail server's bad days, as a charity and the duty address see them.
+
+use wellbridge::demo::mail_catcher::MailFault;
+use wellbridge::referral::event::{Event, OfferMail};
+use jiff::SignedDuration;
+
+use crate::support::city::{PARTNERS, mailbox};
+use crate::support::story::Story;
+use crate::support::world::{Plan, World};
+
+/// Every partner's mailbox meets this fault once.
+fn everywhere(world: &World, fault: &MailFault) {
+    for partner in PARTNERS {
+        world.mail.fail_next(1, &mailbox(partner), fault.clone());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_mail_server_is_tried_again_and_one_mail_arrives() {
+    for code in [421, 450] {
+        for fault in [MailFault::AtRecipient(code), MailFault::AfterData(code)] {
+            let world = Plan::usual().open().await;
+            everywhere(&world, &fault);
+            let sent = world.gp_sends(&Story::lonely()).await;
+            let offer = world.open_offer(&sent).await;
+            assert!(world.mails_to_partners().is_empty(), "{fault:?}");
+            world.advance(SignedDuration::from_mins(1)).await;
+            world.offer_mail(&offer);
+            assert!(world.episode(&sent).await.offers[0].mailed, "{fault:?}");
+            world.ends_well().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_mailbox_is_marked_bad_and_the_next_service_is_asked() {
+    let world = Plan::usual().open().await;
+    everywhere(&world, &MailFault::AtRecipient(550));
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let episode = world.episode(&sent).await;
+    let bad = world.service.store.partners(&episode.programme).await.unwrap();
+    assert!(bad.iter().filter(|p| p.bad.is_some()).count() >= 1, "{bad:?}");
+    // Three tries, each at another dead mailbox.
+    assert_eq!(episode.offers.len(), 3, "{:?}", episode.offers);
+    assert!(world.mails_to_partners().is_empty());
+    assert_eq!(world.state(&sent).await, "held");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_lost_after_the_final_dot_may_mean_two_copies_of_one_mail() {
+    let world = Plan::usual().open().await;
+    everywhere(&world, &MailFault::LostKept);
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let events = world.events(&sent).await;
+    assert!(
+        events.iter().any(|e| matches!(e, Event::Mailed { mail: OfferMail::Offer, outcome_unknown: true, .. })),
+        "the ledger says that nobody knows: {events:?}"
+    );
+    world.advance(SignedDuration::from_mins(2)).await;
+    let mails = world.mails_to_partners();
+    assert_eq!(mails.len(), 2);
+    assert!(mails[0].message_id.is_some() && mails[0].message_id == mails[1].message_id, "the same Message-ID");
+    world.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(world.mails_to_partners().len(), 2, "and no third");
+    world.ends_well().await;
+}

@@ -1,0 +1,87 @@
+//! The person's own say: agreement, contact, and what a partner may see.
+
+use jiff::SignedDuration;
+use wellbridge::demo::mail_catcher::MailFault;
+use wellbridge::referral::episode::Hold;
+
+use super::on_both;
+use crate::support::city::{PARTNERS, mailbox};
+use crate::support::story::Story;
+use crate::support::world::{Plan, World};
+
+async fn takes_back_consent(world: &World, consent: &str) {
+    world.record.change("Consent", consent, |consent| consent["provision"]["type"] = "deny".into()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_agreement_nothing_leaves() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely().without_consent()).await;
+        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentMissing));
+        assert!(world.mails_to_partners().is_empty());
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agreement_taken_back_before_acceptance_shows_nothing() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        let partner = world.partner(&world.open_offer(&sent).await);
+        takes_back_consent(&world, sent.consent.as_ref().unwrap()).await;
+        // No poll has come in between: the record is read again before anything is shown.
+        partner.accepts_if_asked().await;
+        let page = partner.opens_the_person().await;
+        for secret in Story::lonely().identifiers() {
+            assert!(!page.says(&secret), "{secret} on {}:\n{}", page.path, page.html);
+        }
+        assert_eq!(world.events(&sent).await.iter().filter(|e| matches!(e, wellbridge::referral::event::Event::IdentityViewed { .. })).count(), 0);
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agreement_taken_back_is_found_by_the_next_look_at_the_practice() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        let offer = world.open_offer(&sent).await;
+        takes_back_consent(&world, sent.consent.as_ref().unwrap()).await;
+        // Whatever brings it to light (the daily reading at the latest), the partner is told that it is off.
+        world.advance(SignedDuration::from_hours(26)).await;
+        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentDeclined));
+        assert_eq!(world.mails_to_partner(&World::partner_of(&offer)).len(), 2, "the offer and its cancellation");
+        world.advance_working_days(10).await;
+        assert_eq!(world.mails_to_partners().len(), 2);
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agreement_taken_back_while_the_mail_waits_keeps_it_back() {
+    on_both(Plan::usual, async |world: World| {
+        for partner in PARTNERS {
+            world.mail.fail_next(1, &mailbox(partner), MailFault::AtRecipient(450));
+        }
+        let sent = world.gp_sends(&Story::lonely()).await;
+        takes_back_consent(&world, sent.consent.as_ref().unwrap()).await;
+        world.advance(SignedDuration::from_mins(2)).await;
+        assert!(world.mails_to_partners().is_empty(), "request, patient and consent are read again before sending");
+        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentDeclined));
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_may_contact_the_person_no_machine_asks_anybody() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely().nobody_may_contact()).await;
+        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ContactProhibited));
+        assert!(world.mails_to_partners().is_empty());
+        world.ends_well().await;
+    })
+    .await;
+}

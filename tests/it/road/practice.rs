@@ -1,0 +1,242 @@
+//! A practice system's bad days: what it says wrongly, late, twice or not at all, and what people notice of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::http::Method;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use wellbridge::demo::practice::Fault;
+use wellbridge::referral::episode::{Actor, FilingStatus, Hold};
+use wellbridge::referral::event::Event;
+use wellbridge::referral::{PracticeId, UserId};
+
+use super::on_both;
+use crate::support::story::{Sent, Story};
+use crate::support::world::{DUTY, Plan, World};
+
+async fn cursor(world: &World) -> Option<jiff::Timestamp> {
+    world.service.store.cursor(&PracticeId::new("burton-croft")).await.unwrap().since
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_entry_never_costs_a_page_and_is_held_once() {
+    on_both(Plan::usual, async |world: World| {
+        // The check digit is wrong: perhaps somebody else's number.
+        let bad = Story::lonely_too().nhs_number("9990300128").send(&world.record).await;
+        let good = world.gp_sends(&Story::lonely()).await;
+        assert_eq!(world.state(&good).await, "offered");
+        assert_eq!(world.episode(&bad).await.hold(), Some(Hold::BadNhsNumber));
+        let explained = world.service.store.standing(world.id(&bad).await).await.unwrap().unwrap().explanation.unwrap();
+        assert!(explained.contains("NHS number") && !explained.contains("9990300128"), "{explained}");
+        for _ in 0..3 {
+            world.poll().await;
+        }
+        let all = world.service.store.list(&Default::default()).await.unwrap();
+        assert_eq!(all.len(), 2, "once");
+        // Put right at the practice, it goes on by itself.
+        world.record.change("Patient", &bad.patient, |p| p["identifier"][0]["value"] = "9990300003".into()).await;
+        world.record.change("ServiceRequest", &bad.request, |r| r["note"][0]["text"] = "Lonely. Would like a regular visitor.".into()).await;
+        world.poll().await;
+        assert_eq!(world.state(&bad).await, "offered");
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_another_shape_are_held_once_each_and_the_rest_goes_on() {
+    let world = Plan::usual().open().await;
+    let code = json!({ "coding": [{ "system": "http://snomed.info/sct", "code": "871731000000106" }] });
+    let request = |subject: Value| {
+        let mut request = json!({ "resourceType": "ServiceRequest", "status": "active", "intent": "order", "code": code });
+        request["subject"] = subject;
+        request
+    };
+    world.pretend().put(request(Value::Null));
+    world.pretend().put(request(json!({ "reference": "Patient/nobody" })));
+    world.pretend().put(request(json!({ "reference": "https://elsewhere.example/fhir/Patient/1" })));
+    world.pretend().put(request(json!("Mrs Barraclough")));
+    let stray = |bundle: &mut Value| {
+        let entries = bundle["entry"].as_array_mut().unwrap();
+        entries.push(json!({ "fullUrl": "urn:uuid:0193a8e4-0000-7000-8000-000000000001", "resource": { "resourceType": "Basic" }, "search": { "mode": "match" } }));
+        entries.push(json!({ "resource": 7, "search": { "mode": "match" } }));
+        entries.push(json!("nonsense"));
+    };
+    world.pretend().fail_next(8, Method::GET, "/ServiceRequest", Fault::edit(stray));
+    let good = world.gp_sends(&Story::lonely()).await;
+    assert_eq!(world.state(&good).await, "offered");
+    let held = async || {
+        let rows = world.service.store.list(&Default::default()).await.unwrap();
+        rows.into_iter().filter(|row| row.hold.is_some() && row.explanation.is_some()).count()
+    };
+    let once = held().await;
+    assert_eq!(once, 7, "four requests and three entries");
+    for _ in 0..3 {
+        world.poll().await;
+    }
+    assert_eq!(held().await, once, "once each");
+    world.ends_well().await;
+}
+
+/// A fault of a page: told once, the cursor stays, nothing is skipped, and it is well again by itself.
+async fn a_bad_page(name: &str, fault: impl Fn(&World) -> Fault) {
+    let world = Plan::usual().open().await;
+    world.poll().await;
+    let before = cursor(&world).await;
+    let sent = Story::lonely().send(&world.record).await;
+    world.pretend().fail_next(100_000, Method::GET, "/ServiceRequest", fault(&world));
+    world.poll().await;
+    for _ in 0..3 {
+        world.advance(SignedDuration::from_mins(10)).await;
+    }
+    assert_eq!(cursor(&world).await, before, "{name}: the cursor stays");
+    assert_eq!(world.mail.mails_to(DUTY).len(), 1, "{name}: told once");
+    let edges = world.service.store.failing_edges().await.unwrap();
+    assert_eq!(edges.len(), 1, "{name}: {edges:?}");
+    world.pretend().heal();
+    world.advance(SignedDuration::from_mins(10)).await;
+    assert_eq!(world.state(&sent).await, "offered", "{name}: nothing is skipped");
+    assert!(cursor(&world).await > before, "{name}");
+    assert_eq!(world.service.store.failing_edges().await.unwrap(), [], "{name}: well again");
+    assert_eq!(world.mail.mails_to(DUTY).len(), 1, "{name}");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_page_instead_of_fhir_is_told_once_and_nothing_is_skipped() {
+    a_bad_page("HTML", |_| Fault::Html).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_answer_is_told_once_and_nothing_is_skipped() {
+    a_bad_page("truncated", |_| Fault::TruncatedJson).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_total_larger_than_its_pages_is_told_once_and_nothing_is_skipped() {
+    a_bad_page("total", |_| Fault::edit(|bundle| bundle["total"] = 99.into())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_without_end_are_told_once_and_nothing_is_skipped() {
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    a_bad_page("endless", |world| {
+        let base = world.pretend().base_url().to_owned();
+        Fault::edit(move |bundle| {
+            let url = format!("{base}/ServiceRequest?_count={}", PAGE.fetch_add(1, Ordering::SeqCst) % 150 + 1);
+            bundle["link"] = json!([{ "relation": "next", "url": url }]);
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_next_page_on_another_host_is_not_followed() {
+    a_bad_page("elsewhere", |_| {
+        Fault::edit(|bundle| bundle["link"] = json!([{ "relation": "next", "url": "https://elsewhere.example/fhir/Task?_page=2" }]))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_that_a_busy_server_asks_for_is_kept() {
+    let world = Plan::usual().open().await;
+    let sent = Story::lonely().send(&world.record).await;
+    world.pretend().fail_next(1, Method::GET, "/ServiceRequest", Fault::too_many_requests(1800));
+    world.poll().await;
+    let wait = world.next_try("poll_practice").await;
+    assert!((1700..=1800).contains(&wait.as_secs()), "{wait:?}");
+    world.advance(SignedDuration::from_mins(31)).await;
+    assert_eq!(world.state(&sent).await, "offered");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_change_in_between_is_read_again_and_kept() {
+    for status in [409, 412] {
+        let world = Plan::usual().open().await;
+        world.pretend().fail_next(2, Method::PUT, "/Task", Fault::status(status));
+        let sent = world.gp_sends(&Story::lonely().with_task()).await;
+        world.advance(SignedDuration::from_mins(3)).await;
+        let task = world.record.read("Task", sent.task.as_ref().unwrap()).await;
+        assert_eq!((task["status"].as_str(), task["extension"][0]["valueString"].as_str()), (Some("accepted"), Some("green")));
+        world.ends_well().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_after_the_write_makes_no_second_task() {
+    for fault in [Fault::DropAfter, Fault::TruncatedJson] {
+        let world = Plan::usual().open().await;
+        world.pretend().fail_next(1, Method::POST, "/Task", fault.clone());
+        world.gp_sends(&Story::lonely()).await;
+        world.advance(SignedDuration::from_mins(3)).await;
+        assert_eq!(world.record.all("Task").await.len(), 1, "{fault:?}");
+        world.ends_well().await;
+    }
+}
+
+/// The partner takes it and tells that support has started, which is the first thing for the record.
+async fn support_starts(world: &World, sent: &Sent) {
+    let partner = world.partner(&world.open_offer(sent).await);
+    partner.accepts().await;
+    partner.tells("started", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filing_whose_answer_is_lost_is_in_the_record_once() {
+    for fault in [Fault::DropAfter, Fault::TruncatedJson, Fault::DropBefore, Fault::status(503), Fault::status(409)] {
+        let world = Plan::usual().open().await;
+        let sent = world.gp_sends(&Story::lonely()).await;
+        world.pretend().fail_next(1, Method::POST, "/", fault.clone());
+        support_starts(&world, &sent).await;
+        world.advance(SignedDuration::from_mins(3)).await;
+        let episode = world.episode(&sent).await;
+        let results = world.service.store.filing_results(episode.id).await.unwrap();
+        assert_eq!(episode.filings[0].status, FilingStatus::Filed, "{fault:?}: {results:?}");
+        assert_eq!(world.record.all("DocumentReference").await.len(), 1, "{fault:?}");
+        assert_eq!(world.record.all("Procedure").await.len(), 1, "{fault:?}");
+        world.ends_well().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_filing_is_seen_and_can_be_sent_again() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    world.pretend().fail_next(1, Method::POST, "/", Fault::status(422));
+    support_starts(&world, &sent).await;
+    let episode = world.episode(&sent).await;
+    assert_eq!(episode.filings[0].status, FilingStatus::Refused);
+    assert_eq!(episode.attention.len(), 1, "it stands in the worklist");
+    assert_eq!(world.mail.mails_to(DUTY).len(), 1, "and the duty address knows");
+    let results = world.service.store.filing_results(episode.id).await.unwrap();
+    assert!(results[0].2.as_deref().is_some_and(|words| words.contains("A fault that was asked for")), "{results:?}");
+    let by = Actor::Coordinator(UserId::new("jo"));
+    let event = Event::FilingRequeued { filing: episode.filings[0].id, by };
+    let now = world.clock.now();
+    let mut tx = world.service.store.begin().await.unwrap();
+    tx.record(episode.id, &event, None, now, now).await.unwrap();
+    tx.commit().await.unwrap();
+    world.drain().await;
+    let episode = world.episode(&sent).await;
+    assert_eq!((episode.filings[0].status, episode.attention.len()), (FilingStatus::Filed, 0));
+    assert_eq!(world.record.all("DocumentReference").await.len(), 1);
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practice_that_is_down_for_a_day_loses_nothing() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    world.pretend().fail_next(100_000, Method::POST, "/", Fault::status(503));
+    support_starts(&world, &sent).await;
+    for _ in 0..12 {
+        world.advance(SignedDuration::from_hours(2)).await;
+    }
+    assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Queued);
+    world.pretend().heal();
+    world.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Filed);
+    world.ends_well().await;
+}
