@@ -15,7 +15,9 @@ use crate::store::Store;
 
 /// Look at settings, templates, mappings and every connection.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  wellbridge check --config /etc/wellbridge.toml\n\nExit code 1 where any line is not well. Sends no mail and writes nothing to a record.")]
+#[command(
+    after_help = "Example:\n  wellbridge check --config /etc/wellbridge.toml\n\nExit code 1 where any line is not well. Sends no mail and writes nothing to a record."
+)]
 pub(super) struct Check {
     /// For a program to read.
     #[arg(long)]
@@ -67,7 +69,12 @@ impl Lines {
 async fn everything(lines: &mut Lines, settings: &Settings) {
     lines.add(
         "settings",
-        Ok(format!("{} programmes, {} practices, {} feeds", settings.programmes.len(), settings.practices.len(), settings.feeds.len())),
+        Ok(format!(
+            "{} programmes, {} practices, {} feeds",
+            settings.programmes.len(),
+            settings.practices.len(),
+            settings.feeds.len()
+        )),
     );
     for programme in settings.programmes.values() {
         lines.add(format!("programme {}", programme.id), Ok(mode_in_words(programme)));
@@ -75,10 +82,13 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
     }
     lines.add("bank holidays", Ok(format!("known until {}", settings.bank_holidays.covers_until())));
     lines.add("templates", templates(settings));
-    lines.add("mappings", assemble::matcher(settings.mappings.as_deref()).map(|_| "read".into()).map_err(|e| e.to_string()));
+    lines.add(
+        "mappings",
+        assemble::matcher(settings.mappings.as_deref()).map(|_| "read".into()).map_err(|e| e.to_string()),
+    );
     lines.add("database", database(settings).await);
     lines.add("mail", mail(settings).await);
-    match assemble::practices(settings) {
+    match assemble::practices(settings, &Clock::System) {
         Ok(practices) => {
             for (id, system) in practices {
                 lines.add(format!("practice {id}"), system.check().await.map_err(|e| e.to_string()));
@@ -139,5 +149,5 @@ async fn database(settings: &Settings) -> Result<String, String> {
 
 async fn mail(settings: &Settings) -> Result<String, String> {
     let mailer = assemble::mailer(settings).map_err(|e| e.to_string())?;
-    mailer.check(Clock::System.now()).await.map_err(|e| e.to_string())
+    mailer.check().await.map_err(|e| e.effect.to_string())
 }

@@ -6,7 +6,9 @@ use super::Outcome;
 
 /// Show the whole road on pretend data.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wellbridge demo           open the page it names and take a seat\n  wellbridge demo --once    play everything, print a table of each referral's road, exit 0 if all is as expected")]
+#[command(
+    after_help = "Examples:\n  wellbridge demo           open the page it names and take a seat\n  wellbridge demo --once    play everything, print a table of each referral's road, exit 0 if all is as expected"
+)]
 pub(super) struct Demo {
     /// Play the practice, the partners and the coordinator, print the table, and end.
     #[arg(long)]

@@ -14,7 +14,9 @@ use crate::settings::Settings;
 #[derive(Debug, Subcommand)]
 pub(super) enum Directory {
     /// Read every feed (or one) now; a feed that fails or is strangely empty keeps its last good copy.
-    #[command(after_help = "Example:\n  wellbridge directory sync --feed council\n\nExit code 1 where a feed kept its last good copy.")]
+    #[command(
+        after_help = "Example:\n  wellbridge directory sync --feed council\n\nExit code 1 where a feed kept its last good copy."
+    )]
     Sync {
         /// Only this feed.
         #[arg(long)]

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Outcome, output};
-use crate::clock::Clock;
+use crate::clock::{Clock, london};
 use crate::directory::{Directory, feed};
 use crate::matching::{Match, Matcher, evaluate};
 use crate::practice::Input;
@@ -19,7 +20,9 @@ use crate::service::assemble;
 
 /// Match one referral against a directory file and say why.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  wellbridge match --referral tests/eval/referrals/D001.json --directory tests/eval/services-feed.json")]
+#[command(
+    after_help = "Example:\n  wellbridge match --referral tests/eval/referrals/D001.json --directory tests/eval/services-feed.json"
+)]
 pub(super) struct MatchOne {
     /// The referral: a FHIR R4 Bundle with the ServiceRequest and what it refers to.
     #[arg(long, value_name = "BUNDLE.json")]
@@ -62,9 +65,10 @@ pub(super) struct Evaluate {
 }
 
 /// The domain's reading of a Bundle file; the practice's name does not matter here.
-fn read_referral(path: &Path, mappings: &Mappings) -> anyhow::Result<Referral> {
+fn read_referral(path: &Path, mappings: &Mappings, today: Date) -> anyhow::Result<Referral> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let input = referral_from_bundle(&text, &PracticeId::from("file"), mappings)
+    let now = today.at(12, 0, 0, 0).to_zoned(london()).map_or(Timestamp::UNIX_EPOCH, |noon| noon.timestamp());
+    let input = referral_from_bundle(&text, &PracticeId::from("file"), mappings, now)
         .with_context(|| format!("{} is not a FHIR Bundle with a referral", path.display()))?;
     match input {
         Input::Readable(referral, _) => Ok(*referral),
@@ -84,9 +88,9 @@ fn read_directory(path: &Path) -> anyhow::Result<Directory> {
 impl MatchOne {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let matcher = assemble::matcher(self.mappings.as_deref())?;
-        let referral = read_referral(&self.referral, &assemble::fhir_mappings(self.mappings.as_deref())?)?;
-        let directory = read_directory(&self.directory)?;
         let today = self.today.unwrap_or_else(|| Clock::System.today());
+        let referral = read_referral(&self.referral, &assemble::fhir_mappings(self.mappings.as_deref())?, today)?;
+        let directory = read_directory(&self.directory)?;
         let found = matcher.match_referral(&referral, &directory, today);
         if self.json {
             output::say_json(&found)?;
@@ -148,7 +152,7 @@ impl Evaluate {
         let bar = output::bar(files.len() as u64, "matching");
         for path in &files {
             let id = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-            let line = match read_referral(path, &mappings) {
+            let line = match read_referral(path, &mappings, self.today) {
                 Ok(referral) => {
                     let found = matcher.match_referral(&referral, &directory, self.today);
                     evaluate::Line::of(id, &found)

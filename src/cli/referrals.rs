@@ -17,7 +17,9 @@ use crate::store::{ListFilter, ReferralRow, Store};
 #[derive(Debug, Subcommand)]
 pub(super) enum Referrals {
     /// One line a referral: where it stands, why, since when. No names.
-    #[command(after_help = "Examples:\n  wellbridge referrals list --state held\n  wellbridge referrals list --waiting --json")]
+    #[command(
+        after_help = "Examples:\n  wellbridge referrals list --state held\n  wellbridge referrals list --waiting --json"
+    )]
     List {
         /// Only those in this state: held, proposed, received, offered, supported, closed, withdrawn.
         #[arg(long, value_parser = ["held", "proposed", "received", "offered", "supported", "closed", "withdrawn"])]
@@ -82,7 +84,8 @@ async fn list(store: &Store, state: Option<String>, waiting: bool, json: bool) -
         return Ok(Outcome::Well);
     }
     let lines = rows.iter().map(|row| {
-        let why = row.explanation.clone().or_else(|| row.hold.map(|why| words::hold(why).to_owned())).unwrap_or_default();
+        let why =
+            row.explanation.clone().or_else(|| row.hold.map(|why| words::hold(why).to_owned())).unwrap_or_default();
         [
             row.id.to_string(),
             row.state.clone(),
@@ -137,9 +140,9 @@ async fn show(store: &Store, id: ReferralId, json: bool) -> anyhow::Result<Outco
     }
     output::say(&output::table(
         ["when", "what happened"],
-        events.iter().map(|e| {
-            [e.occurred.to_zoned(london()).strftime("%-d %b %H:%M:%S").to_string(), words::event(&e.event)]
-        }),
+        events
+            .iter()
+            .map(|e| [e.occurred.to_zoned(london()).strftime("%-d %b %H:%M:%S").to_string(), words::event(&e.event)]),
     ));
     let lines = mails.iter().map(|m| [m.kind.clone(), m.state.clone(), m.attempts.to_string(), m.id.clone()]);
     output::say(&output::table(["mail", "state", "tries", "message-id"], lines));

@@ -16,7 +16,9 @@ use crate::settings::Settings;
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Add an account, or change its name, programmes and password; its sessions end.
-    #[command(after_help = "Examples:\n  wellbridge user add amina --name 'Amina Rahman' --programme leeds\n  pass show wellbridge/amina | wellbridge user add amina --name 'Amina Rahman' --programme leeds")]
+    #[command(
+        after_help = "Examples:\n  wellbridge user add amina --name 'Amina Rahman' --programme leeds\n  pass show wellbridge/amina | wellbridge user add amina --name 'Amina Rahman' --programme leeds"
+    )]
     Add {
         /// What she signs in with.
         id: String,

@@ -5,6 +5,7 @@
 
 pub mod feed;
 pub mod index;
+pub mod localities;
 mod sync;
 pub mod words;
 
@@ -23,6 +24,7 @@ pub struct Directory {
     services: Vec<Service>,
     by_id: HashMap<ServiceId, u32>,
     index: index::Index,
+    localities: localities::Localities,
 }
 
 impl Directory {
@@ -40,7 +42,8 @@ impl Directory {
             }
         }
         let index = index::Index::build(&kept);
-        Self { services: kept, by_id, index }
+        let localities = localities::Localities::learn(&kept);
+        Self { services: kept, by_id, index, localities }
     }
 
     /// Every service, in the feed's order.
@@ -56,6 +59,11 @@ impl Directory {
     /// The word index; it numbers services as [`Directory::services`] orders them.
     pub fn index(&self) -> &index::Index {
         &self.index
+    }
+
+    /// The neighbourhoods its services name.
+    pub fn localities(&self) -> &localities::Localities {
+        &self.localities
     }
 
     /// How many services.

@@ -5,9 +5,9 @@
 
 use rust_stemmers::{Algorithm, Stemmer};
 
-/// A stem, as a 64-bit FNV-1a hash: small, comparable across directories, the same on every machine.
+/// A stem or a word, as a 32-bit FNV-1a hash: small, comparable across directories, the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Term(u64);
+pub struct Term(u32);
 
 /// What stands between a token and the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,8 @@ pub enum Gap {
 pub struct Token {
     /// Its stem.
     pub term: Term,
+    /// The word itself, lower case, apostrophes gone.
+    pub exact: Term,
     /// Where it begins, in bytes.
     pub start: u32,
     /// Where it ends, in bytes.
@@ -72,7 +74,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
             chars.next();
         }
         let term = Term(hash(&stemmer.stem(&word)));
-        found.push(Token { term, start: offset(start), end: offset(end), gap });
+        found.push(Token { term, exact: Term(hash(&word)), start: offset(start), end: offset(end), gap });
         gap = Gap::Space;
     }
     found
@@ -111,8 +113,8 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-fn hash(stem: &str) -> u64 {
-    stem.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+fn hash(word: &str) -> u32 {
+    word.bytes().fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

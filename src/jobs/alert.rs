@@ -9,10 +9,10 @@ use jiff::SignedDuration;
 use riverqueue::InsertOpts;
 
 use super::schedule::{ALERT, Schedule};
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
-use crate::partner::compose;
-use crate::partner::mailer::Sending;
+use crate::partner::{MessageId, Outgoing, compose};
 use crate::service::Wellbridge;
 use crate::settings::Programme;
 use crate::store::queue::{SendAlert, due};
@@ -20,7 +20,10 @@ use crate::store::{AlertRow, MailState, NewMail, StoreError, Tx};
 
 impl Effect for SendAlert {
     const SCHEDULE: Schedule = ALERT;
-    const TIMEOUT: Duration = Duration::from_secs(140);
+
+    fn timeout(service: &Wellbridge) -> Duration {
+        mail_timeout(service)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(alert) = service.store.alert(self.alert).await?.filter(|a| a.opened.is_none()) else {
@@ -31,17 +34,28 @@ impl Effect for SendAlert {
         };
         let to = if self.step < 2 { &programme.duty.address } else { &programme.duty.second_address };
         let rendered = compose::alert_mail(service, programme, &alert)?;
-        let sending = Sending { id: self.mail_id(), to: to.clone(), rendered, at: attempt.now };
-        let answer = match service.mailer.send(&sending).await {
-            Ok(answer) => answer,
+        let domain = service.settings.mail.from.address.domain();
+        let mail = Outgoing {
+            message_id: MessageId::for_alert(self.alert, u32::try_from(self.step).unwrap_or(u32::MAX), domain),
+            to: to.clone(),
+            reply_to: None,
+            in_reply_to: None,
+            date: attempt.now,
+            rendered,
+        };
+        crash_point::reached("before:alert");
+        let answer = service.mailer.send(&mail).await;
+        crash_point::reached("after:alert");
+        let answer = match answer {
+            Ok(answer) => answer.to_string(),
             // An address that refuses is not a reason to wait: the next step goes to the second one.
-            Err(failure) if failure.address_is_bad() => {
-                return Err(EffectError::give_up(failure.error().to_string(), None).into());
+            Err(failure) if failure.address_is_bad => {
+                return Err(EffectError::give_up(failure.effect.to_string(), None).into());
             }
-            Err(failure) => return Err(failure.into_error().into()),
+            Err(failure) => return Err(failure.effect.into()),
         };
         let mut tx = service.store.begin().await?;
-        self.keep_mail(&mut tx, &alert, MailState::Sent, answer.as_str(), attempt).await?;
+        self.keep_mail(&mut tx, &alert, MailState::Sent, &answer, attempt).await?;
         tx.alert_told(self.alert).await?;
         if alert.kind.escalates() {
             self.queue_next(&mut tx, programme, attempt, self.step + 1, true).await?;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::schedule::Schedule;
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
-use crate::partner::compose;
-use crate::partner::mailer::Sending;
+use crate::partner::{MailKind, MessageId, Outgoing, compose};
 use crate::service::Wellbridge;
 use crate::store::queue::SendCode;
 use crate::store::{MailState, NewMail, StoreError};
@@ -17,7 +17,10 @@ impl Effect for SendCode {
         waits: &[Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(30)],
         horizon: Duration::from_mins(10),
     };
-    const TIMEOUT: Duration = Duration::from_secs(140);
+
+    fn timeout(service: &Wellbridge) -> Duration {
+        mail_timeout(service)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let standing = service.store.standing(self.referral).await?;
@@ -29,7 +32,19 @@ impl Effect for SendCode {
             return nothing_to_do(service, attempt).await;
         };
         let id = format!("{}.code.{}", self.offer.uuid().simple(), self.ordinal);
-        let sent = service.mailer.send(&Sending { id: id.clone(), to, rendered, at: attempt.now }).await;
+        let domain = service.settings.mail.from.address.domain();
+        let ordinal = u32::try_from(self.ordinal).unwrap_or(u32::MAX);
+        let outgoing = Outgoing {
+            message_id: MessageId::for_offer(self.offer, MailKind::Code, ordinal, domain),
+            to,
+            reply_to: None,
+            in_reply_to: None,
+            date: attempt.now,
+            rendered,
+        };
+        crash_point::reached("before:code");
+        let sent = service.mailer.send(&outgoing).await;
+        crash_point::reached("after:code");
         let mut tx = service.store.begin().await?;
         let mail = NewMail {
             id: &id,
@@ -42,12 +57,12 @@ impl Effect for SendCode {
         tx.ask_for_mail(&mail, attempt.now).await?;
         match sent {
             Ok(answer) => {
-                tx.settle_mail(&id, MailState::Sent, Some(answer.as_str()), attempt.now).await?;
+                tx.settle_mail(&id, MailState::Sent, Some(&answer.to_string()), attempt.now).await?;
                 tx.complete(attempt.job).await?;
                 Ok(tx.commit().await?)
             }
             Err(failure) => {
-                let error = failure.into_error();
+                let error = failure.effect;
                 tx.settle_mail(&id, MailState::Asked, Some(&error.to_string()), attempt.now).await?;
                 tx.commit().await?;
                 Err(error.into())

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::schedule::{OWN, Schedule};
 use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
 use crate::directory::Directory;
 use crate::effect::EffectError;
 use crate::matching::{self, Match, NeedMatch};
@@ -52,7 +53,10 @@ impl Effect for MatchReferral {
             Err(error) => return Err(error.into()),
         }
         tx.complete(attempt.job).await?;
-        Ok(tx.commit().await?)
+        crash_point::reached("before:offer");
+        tx.commit().await?;
+        crash_point::reached("after:offer");
+        Ok(())
     }
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {

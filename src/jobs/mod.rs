@@ -39,7 +39,7 @@ use schedule::Schedule;
 
 /// Jobs worked side by side; the mail server and each practice have caps of their own.
 const WORKERS: usize = 16;
-/// Must stay above the longest job's timeout plus 10 s (DESIGN, "Storage and scale").
+/// A running job older than this is taken to be dead; see [`rescue_after`].
 const RESCUE_AFTER: Duration = Duration::from_secs(150);
 
 /// Why a job did not end well.
@@ -68,8 +68,11 @@ pub(crate) struct Attempt {
 pub(crate) trait Effect: JobArgs + Clone + std::fmt::Debug {
     /// When it is tried again, and when a person is told.
     const SCHEDULE: Schedule;
+
     /// How long one attempt may take.
-    const TIMEOUT: Duration = Duration::from_secs(15);
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(15)
+    }
 
     /// Does it. Ends with one transaction that records the outcome and completes `attempt.job`.
     fn run(&self, service: &Wellbridge, attempt: Attempt) -> impl Future<Output = Result<(), JobError>> + Send;
@@ -101,7 +104,7 @@ impl<A: Effect> Worker<A> for Runner<A> {
     }
 
     fn timeout(&self, _job: &Job<A>) -> WorkerTimeout {
-        WorkerTimeout::After(A::TIMEOUT)
+        WorkerTimeout::After(A::timeout(&self.service))
     }
 
     async fn work(&self, context: WorkContext, job: Job<A>) -> Result<WorkOutcome, JobError> {
@@ -186,7 +189,7 @@ pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
         .soft_stop_timeout(Duration::from_secs(10))
         .maintenance(
             MaintenanceConfig::default()
-                .with_rescue_after(RESCUE_AFTER)
+                .with_rescue_after(rescue_after(service))
                 .with_scheduler_interval(Duration::from_secs(1))
                 .with_discarded_job_retention(Retention::Keep),
         )
@@ -194,6 +197,16 @@ pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
     service.store.use_client(client.clone());
     queue_first_ticks(service).await?;
     Ok(client.start()?)
+}
+
+/// Always more than the longest job's time plus 10 s (DESIGN, "Storage and scale"): a live attempt is never rescued.
+fn rescue_after(service: &Wellbridge) -> Duration {
+    RESCUE_AFTER.max(mail_timeout(service) + Duration::from_secs(15))
+}
+
+/// A mail may wait long for the answer after its final dot; the job waits a little longer.
+pub(crate) fn mail_timeout(service: &Wellbridge) -> Duration {
+    service.settings.mail.longest_send() + Duration::from_secs(10)
 }
 
 async fn queue_first_ticks(service: &Wellbridge) -> Result<(), StoreError> {

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
-use super::{Attempt, Effect, JobError, edge_failed};
+use super::{Attempt, Effect, JobError, edge_failed, mail_timeout};
+use crate::crash_point;
 use crate::effect::EffectError;
-use crate::partner::compose;
-use crate::partner::mailer::Sending;
+use crate::partner::{MailKind, MessageId, Outgoing, compose};
 use crate::referral::episode::{Cause, Episode, Offer, OfferStatus};
 use crate::referral::event::{Alert, Event, OfferMail};
 use crate::service::Wellbridge;
@@ -22,7 +22,10 @@ const EDGE: &str = "mail";
 
 impl Effect for SendOfferMail {
     const SCHEDULE: Schedule = MAIL;
-    const TIMEOUT: Duration = Duration::from_secs(140);
+
+    fn timeout(service: &Wellbridge) -> Duration {
+        mail_timeout(service)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let mail_id = offer_mail_id(self.offer, self.mail);
@@ -30,7 +33,8 @@ impl Effect for SendOfferMail {
             OfferMail::Offer | OfferMail::Reminder => self.checked_again(service).await?,
             OfferMail::Cancellation | OfferMail::PassedOn => service.store.standing(self.referral).await?,
         };
-        let sent = service.store.mail_state(&mail_id).await?.is_some_and(|state| state == MailState::Sent.as_str());
+        let asked = service.store.mail(&mail_id).await?;
+        let sent = asked.as_ref().is_some_and(|mail| mail.state == MailState::Sent.as_str());
         let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
         let (Some(standing), Some(offer), false) = (&standing, offer, sent) else {
             return super::nothing_to_do(service, attempt).await;
@@ -42,14 +46,26 @@ impl Effect for SendOfferMail {
             let why = "the partner's address is not confirmed, or bounced before";
             return self.undeliverable(service, attempt, &mail_id, offer, why, false).await;
         };
-        let sending = Sending { id: mail_id.clone(), to, rendered, at: attempt.now };
-        match service.mailer.send(&sending).await {
-            Ok(answer) => self.sent(service, attempt, &mail_id, answer.as_str()).await,
-            Err(failure) if failure.address_is_bad() => {
-                let why = failure.error().to_string();
+        let domain = service.settings.mail.from.address.domain();
+        let first = MessageId::for_offer(self.offer, MailKind::Offer, 1, domain);
+        let mail = Outgoing {
+            message_id: MessageId::for_offer(self.offer, kind_of(self.mail), 1, domain),
+            to,
+            reply_to: None,
+            in_reply_to: (self.mail != OfferMail::Offer).then_some(first),
+            date: asked.map_or(attempt.now, |mail| mail.asked),
+            rendered,
+        };
+        crash_point::reached("before:smtp");
+        let answer = service.mailer.send(&mail).await;
+        crash_point::reached("after:smtp");
+        match answer {
+            Ok(answer) => self.sent(service, attempt, &mail_id, &answer.to_string()).await,
+            Err(failure) if failure.address_is_bad => {
+                let why = failure.effect.to_string();
                 self.undeliverable(service, attempt, &mail_id, offer, &why, true).await
             }
-            Err(failure) => self.not_sent(service, attempt, &mail_id, failure.into_error()).await,
+            Err(failure) => self.not_sent(service, attempt, &mail_id, failure.effect).await,
         }
     }
 
@@ -152,6 +168,16 @@ impl SendOfferMail {
             Ok(_) | Err(StoreError::Refused(_) | StoreError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The template of a mail about an offer.
+const fn kind_of(mail: OfferMail) -> MailKind {
+    match mail {
+        OfferMail::Offer => MailKind::Offer,
+        OfferMail::Reminder => MailKind::Reminder,
+        OfferMail::Cancellation => MailKind::Cancellation,
+        OfferMail::PassedOn => MailKind::PassedOn,
     }
 }
 

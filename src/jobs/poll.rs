@@ -11,8 +11,9 @@ use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
 use super::{Attempt, Effect, JobError, edge_failed, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
-use crate::practice::{Input, Page, PollFrom, PracticeSystem};
+use crate::practice::{Input, PollFrom, PracticeSystem};
 use crate::random;
 use crate::referral::facts::facts;
 use crate::referral::{PracticeId, ReferralId};
@@ -22,11 +23,14 @@ use crate::store::queue::{PollPractice, due, once};
 use crate::store::{StoreError, TakenIn, Tx};
 
 /// A page of a practice that never ends is a fault; no practice changes so much between two polls.
-const MOST_PAGES: usize = 500;
+const MOST_PAGES: usize = 2_000;
 
 impl Effect for PollPractice {
     const SCHEDULE: Schedule = READ;
-    const TIMEOUT: Duration = Duration::from_secs(120);
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(120)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let (Some(practice), Some(system)) = (service.practice(&self.practice), service.practices.get(&self.practice))
@@ -44,6 +48,7 @@ impl Effect for PollPractice {
                     tracing::info!(practice.id = %self.practice, "the practice's system is well again");
                 }
                 self.done(service, &mut tx, attempt).await?;
+                crash_point::reached("before:cursor");
                 Ok(tx.commit().await?)
             }
             Err(JobError::Effect(error)) => {
@@ -83,7 +88,8 @@ impl PollPractice {
     }
 }
 
-/// Reads every page and takes everything in; a page whose `total` is more than what was read is read once more.
+/// Reads every page and takes everything in; where fewer entries came than the system says match, everything is read once
+/// more before somebody is told.
 async fn read_all(
     service: &Wellbridge,
     practice: &Practice,
@@ -93,40 +99,37 @@ async fn read_all(
     let cursor = service.store.cursor(&practice.id).await?;
     let overlap = SignedDuration::try_from(practice.fhir.overlap).unwrap_or_default();
     let since = cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH));
-    for last_try in [false, true] {
-        let (total, read) = read_pages(service, practice, programme, system, since).await?;
-        if total.is_none_or(|total| total <= read) {
+    let mut missing = 0;
+    for _ in 0..2 {
+        missing = read_pages(service, practice, programme, system, since).await?;
+        if missing == 0 {
             return Ok(());
         }
-        if last_try {
-            let why = format!(
-                "the practice's system says that {} entries match but its pages hold {read}; \
-                 the cursor stays where it is so that nothing is skipped: ask the practice's supplier",
-                total.unwrap_or_default()
-            );
-            return Err(EffectError::retry(why).into());
-        }
     }
-    Ok(())
+    let why = format!(
+        "the practice's system says that {missing} more entries match than its pages hold; \
+         the cursor stays where it is so that nothing is skipped: ask the practice's supplier"
+    );
+    Err(EffectError::retry(why).into())
 }
 
+/// Reads all pages once; answers how many entries were promised and did not come.
 async fn read_pages(
     service: &Wellbridge,
     practice: &Practice,
     programme: &Programme,
     system: &dyn PracticeSystem,
     since: Option<Timestamp>,
-) -> Result<(Option<u64>, u64), JobError> {
+) -> Result<u64, JobError> {
     let mut from = PollFrom::Since(since);
-    let (mut total, mut read) = (None, 0);
+    let mut missing = 0;
     for _ in 0..MOST_PAGES {
-        let Page { inputs, matches, total: said, next } = system.poll(&from).await?;
-        read += matches;
-        total = said.or(total);
-        take_in(service, practice, programme, inputs).await?;
-        match next {
+        let page = system.poll(&from).await?;
+        missing += page.missing;
+        take_in(service, practice, programme, page.inputs).await?;
+        match page.next {
             Some(next) => from = PollFrom::Next(next),
-            None => return Ok((total, read)),
+            None => return Ok(missing),
         }
     }
     let why = "the practice's system gives one page after another without end: ask the practice's supplier";
@@ -153,7 +156,9 @@ pub(super) async fn take_in(
         }
         taken.push(one);
     }
+    crash_point::reached("before:take-in");
     tx.commit().await?;
+    crash_point::reached("after:take-in");
     Ok(taken)
 }
 

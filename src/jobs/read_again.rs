@@ -13,7 +13,10 @@ use crate::store::{Standing, StoreError};
 
 impl Effect for ReadAgain {
     const SCHEDULE: Schedule = READ;
-    const TIMEOUT: Duration = Duration::from_secs(30);
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(30)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         read_again(service, self.referral).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::schedule::{RECORD, Schedule};
 use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{ClinicalFiling, MessageBack, Receipt};
 use crate::referral::FilingId;
@@ -15,7 +16,10 @@ use crate::store::{NoteRow, Standing, StoreError};
 
 impl Effect for FileRecord {
     const SCHEDULE: Schedule = RECORD;
-    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(60)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(standing) = service.store.standing(self.referral).await? else {
@@ -26,7 +30,9 @@ impl Effect for FileRecord {
             return nothing_to_do(service, attempt).await;
         };
         let clinical = clinical_filing(service, &standing, filing).await?;
+        crash_point::reached("before:file");
         let receipt = system.file(&clinical).await?;
+        crash_point::reached("after:file");
         let (event, outputs) = match receipt {
             Receipt::Filed(outputs) => (Event::Filed { filing: self.filing }, outputs),
             Receipt::Handed(receipt) => (Event::Handed { filing: self.filing }, vec![receipt]),
@@ -117,5 +123,6 @@ fn message_back(service: &Wellbridge, standing: &Standing, filing: &Filing, note
         risks: words("risk")
             .or_else(|| risk.then(|| "A concern was reported; the Wellbeing Coordinator has it.".to_owned())),
         outcome: words("close"),
+        sensitive: offer.is_some_and(|o| service.matcher.need(&o.need).is_some_and(|n| n.sensitive)),
     }
 }

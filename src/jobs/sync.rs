@@ -33,7 +33,10 @@ pub(crate) struct Gathered {
 
 impl Effect for SyncDirectory {
     const SCHEDULE: Schedule = READ;
-    const TIMEOUT: Duration = Duration::from_secs(135);
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(135)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(feed) = service.settings.feeds.get(&self.feed) else {

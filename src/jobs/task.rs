@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::schedule::{RECORD, Schedule};
 use super::{Attempt, Effect, JobError, nothing_to_do};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding};
 use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus};
@@ -14,7 +15,10 @@ use crate::store::{Standing, StoreError};
 
 impl Effect for KeepTask {
     const SCHEDULE: Schedule = RECORD;
-    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    fn timeout(_service: &Wellbridge) -> Duration {
+        Duration::from_secs(60)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(standing) = service.store.standing(self.referral).await? else {
@@ -27,7 +31,9 @@ impl Effect for KeepTask {
         };
         let outputs = service.store.filing_results(self.referral).await?;
         let outputs = outputs.into_iter().flat_map(|(_, outputs, _)| outputs).collect();
+        crash_point::reached("before:task");
         let written = system.keep_task(&task_standing(&standing, outputs)).await?;
+        crash_point::reached("after:task");
         let mut tx = service.store.begin().await?;
         tx.set_task(self.referral, &written.id, written.version.as_deref()).await?;
         tx.complete(attempt.job).await?;
@@ -51,6 +57,8 @@ fn task_standing(standing: &Standing, outputs: Vec<String>) -> TaskStanding {
         step: coarse_step(&standing.episode),
         outputs,
         since: standing.changed,
+        sharing: standing.episode.facts.sharing,
+        seen: standing.task_version.clone(),
     }
 }
 

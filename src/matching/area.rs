@@ -9,17 +9,21 @@ use super::{
     gates::reasoned,
     mapping::Mapping,
     person::Person,
-    places::{Places, Postcode, kilometres},
+    places::{Places, Position, Postcode, kilometres},
     words::Text,
 };
-use crate::directory::{Service, index::Document};
+use crate::directory::{Service, index::Document, localities::Localities, words::tokens};
 
-/// Beyond this a neighbourhood's own service is not this person's.
+/// Beyond this a neighbourhood's own service, whose neighbourhoods we cannot place, is not this person's.
 const LOCAL_KM: f64 = 4.5;
+/// People who live this far from the middle of every neighbourhood it names live elsewhere.
+const NAMED_KM: f64 = 3.4;
+/// The same where it says that people must live there.
+const LIVES_KM: f64 = 2.3;
 /// Beyond this even a good service is out of reach, unless it comes to people.
 const REACH_KM: f64 = 13.0;
 /// From here on the way is something to be careful about.
-const FAR_KM: f64 = 6.0;
+const FAR_KM: f64 = 8.0;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reach {
@@ -35,6 +39,7 @@ pub(super) struct Reach {
 pub(super) fn check(
     mapping: &Mapping,
     places: &Places,
+    localities: &Localities,
     person: &Person,
     service: &Service,
     document: &Document,
@@ -51,14 +56,19 @@ pub(super) fn check(
         reach.shut = Some(reasoned(format!("It is in {town} and does not speak of {city}."), ""));
         return reach;
     }
-    let limits = limited_to(mapping, service, &text, city, person);
-    reach.local = limits.is_some();
-    if let (Some(limit), Some(km)) = (&limits, km) {
-        let away = format!("about {km:.0} km from home");
-        if km > LOCAL_KM {
-            reach.shut = Some(reasoned(format!("It is for people of another part of the area, {away}."), limit));
-        } else if km > LOCAL_KM / 2.0 {
-            reach.careful = Some(reasoned(format!("It names the places it serves; it is {away}."), limit));
+    let home = Home { places, localities, person, city };
+    let limit = in_words(mapping, &text, &home).or_else(|| in_fields(service, &home));
+    reach.local = limit.is_some();
+    if let Some(limit) = limit {
+        let (away, most) = match limit.nearest {
+            Some(away) => (away, if limit.lives { LIVES_KM } else { NAMED_KM }),
+            None => (km.unwrap_or(0.0), LOCAL_KM),
+        };
+        if away > most {
+            let sentence = format!("It is for people of places about {away:.0} km from home.");
+            reach.shut = Some(reasoned(sentence, &limit.quote));
+        } else if away > most / 2.0 {
+            reach.careful = Some(reasoned("It names the places it serves.", &limit.quote));
         }
     } else if let Some(km) = km.filter(|_| !remote) {
         let away = format!("about {km:.0} km from home");
@@ -108,24 +118,90 @@ fn is_wide(area: &str) -> bool {
     area == "uk" || WIDE.iter().any(|w| area.contains(w))
 }
 
-/// The words that keep a service for named neighbourhoods or postcodes the person is not known to live in.
-fn limited_to(mapping: &Mapping, service: &Service, text: &Text<'_>, city: &str, person: &Person) -> Option<String> {
-    let outcode = person.postcode.as_ref().map(|p| p.outcode.as_str());
-    let of_home = |words: &str| {
-        mentions(words, city) || is_wide(words) || outcode.is_some_and(|o| mentions(&words.to_uppercase(), o))
-    };
-    let from_fields = || {
-        let named = !service.areas.is_empty() && !service.areas.iter().any(|a| of_home(a));
-        named.then(|| service.areas.first().cloned().unwrap_or_default())
-    };
-    for hit in mapping.services.lives.scan(text.tokens) {
-        let next = text.tokens.get(hit.last + 1).map_or("", |t| t.of(text.text));
-        let (_, end) = text.sentence(hit.first);
-        let rest = text.quote(hit.last + 1, end);
-        let place = next.starts_with(char::is_uppercase) && !next.chars().all(|c| c.is_ascii_digit());
-        if place {
-            return (!of_home(rest)).then(|| text.quote_around(hit.first, hit.last + 1, 70).to_owned());
+/// What is compared with the person's home.
+struct Home<'h> {
+    places: &'h Places,
+    localities: &'h Localities,
+    person: &'h Person,
+    city: &'h str,
+}
+
+/// A service is for named places.
+struct Limit {
+    /// From home to the nearest of them, in kilometres, where any can be placed.
+    nearest: Option<f64>,
+    /// It says that people must live there.
+    lives: bool,
+    quote: String,
+}
+
+impl Home<'_> {
+    fn is_in(&self, words: &str) -> bool {
+        mentions(words, self.city) || is_wide(words)
+    }
+
+    /// Kilometres to the nearest place that the words name: neighbourhoods and outcodes.
+    fn nearest(&self, words: &Text<'_>) -> (Option<f64>, usize) {
+        let mut named: Vec<Position> =
+            self.localities.named(words.text, words.tokens).iter().map(|n| n.position).collect();
+        let own = self.person.postcode.as_ref();
+        let mut count = named.len();
+        for token in words.tokens {
+            let word = token.of(words.text);
+            let upper = word.starts_with(char::is_uppercase) && word.len() <= 4;
+            let Some(code) = Postcode::parse(word).filter(|_| upper) else { continue };
+            if own.is_some_and(|o| o.outcode == code.outcode) {
+                return (Some(0.0), count + 1);
+            }
+            count += 1;
+            // Another outcode may border on home's: its middle says little.
+            named.extend(self.places.position(&code));
+        }
+        let nearest = self
+            .person
+            .position
+            .and_then(|home| named.into_iter().map(|at| kilometres(home, at)).min_by(f64::total_cmp));
+        (nearest, count)
+    }
+}
+
+/// A limit in the service's own sentences: "people who live in …", or a list of neighbourhoods.
+fn in_words(mapping: &Mapping, text: &Text<'_>, home: &Home<'_>) -> Option<Limit> {
+    let lives = mapping.services.lives.scan(text.tokens);
+    let mut at = 0;
+    while at < text.tokens.len() {
+        let (first, last) = text.sentence(at);
+        at = last + 1;
+        let sentence = text.quote(first, last);
+        let words = tokens(sentence);
+        let (nearest, count) = home.nearest(&Text { text: sentence, tokens: &words });
+        let must = lives.iter().find(|h| h.first >= first && h.last < last && follows_place(text, h.last));
+        let limits = must.is_some() && count >= 1 || count >= 2;
+        if limits && !home.is_in(sentence) {
+            let quote = must.map_or_else(
+                || text.quote_around(first, (first + 12).min(last), 60),
+                |h| text.quote_around(h.first, h.last + 1, 70),
+            );
+            return Some(Limit { nearest, lives: must.is_some(), quote: quote.to_owned() });
         }
     }
-    from_fields()
+    None
+}
+
+/// Whether a name comes within a few words.
+fn follows_place(text: &Text<'_>, last: usize) -> bool {
+    let next = (last + 1..last + 4).filter_map(|i| text.tokens.get(i)).map(|t| t.of(text.text));
+    next.into_iter().any(|w| w.starts_with(char::is_uppercase))
+}
+
+/// A limit in the areas the directory gives.
+fn in_fields(service: &Service, home: &Home<'_>) -> Option<Limit> {
+    let first = service.areas.first()?;
+    if service.areas.iter().any(|a| home.is_in(a)) {
+        return None;
+    }
+    let all = service.areas.join(", ");
+    let words = tokens(&all);
+    let (nearest, _) = home.nearest(&Text { text: &all, tokens: &words });
+    Some(Limit { nearest, lives: false, quote: first.clone() })
 }

@@ -9,7 +9,7 @@ use super::{
     Reasoned, ages,
     mapping::{Mapping, Sex},
     person::Person,
-    words::{Phrases, Text},
+    words::{Hit, Phrases, Text},
 };
 use crate::{
     directory::{Service, ServiceStatus, index::Document, words::Gap},
@@ -20,6 +20,8 @@ use crate::{
 const STALE_DAYS: i32 = 730;
 /// How many words of a description say whom it is for.
 const OPENING: usize = 45;
+/// An entry longer than this speaks of many things.
+const LONG: usize = 110;
 
 /// A closed door, or what to be careful about.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,8 @@ pub(super) struct Gated {
     /// It is for people in a circumstance this person is in: a reason for it.
     pub for_them: Option<Reasoned>,
     pub waiting: bool,
+    /// Two months or more, or a wait of unknown length.
+    pub long_wait: bool,
     pub stale: bool,
 }
 
@@ -108,7 +112,9 @@ fn prose_ages(
 ) -> Option<Reasoned> {
     let age = person.age?;
     let s = &mapping.services;
-    let said = ages::said(text, s);
+    let mut said = ages::said(text, s);
+    // In a long entry a later age is that of one of its many groups.
+    said.retain(|limit| text.tokens.len() < LONG || limit.first < OPENING || says_must(text, limit.first));
     if let Some(first) = said.first() {
         if said.iter().any(|limit| limit.admits(age)) {
             return None;
@@ -124,12 +130,20 @@ fn prose_ages(
         return None;
     }
     let opening = text.tokens.get(..OPENING.min(text.tokens.len())).unwrap_or(&[]);
+    let early = |h: &Hit<'_, ()>| h.first < 25;
     let (hit, says) = match age {
-        0..50 => (s.older.find(opening)?, "older people"),
-        31.. if s.younger.find(opening).is_some_and(|h| h.first < 25) => (s.younger.find(opening)?, "young people"),
-        _ => return None,
+        31..50 if s.younger.find(opening).is_some_and(|h| early(&h)) => (s.younger.find(opening)?, "young people"),
+        0..50 => (s.older.find(opening).filter(early).or_else(|| s.pension.find(opening))?, "older people"),
+        50..60 => (s.pension.find(opening)?, "people of pension age"),
+        _ => (s.younger.find(opening).filter(early)?, "young people"),
     };
     Some(reasoned(format!("It says that it is for {says}."), text.quote_around(hit.first, hit.last, 40)))
+}
+
+fn says_must(text: &Text<'_>, first: usize) -> bool {
+    (first.saturating_sub(3)..first)
+        .filter_map(|i| text.tokens.get(i))
+        .any(|t| matches!(t.of(text.text).to_lowercase().as_str(), "must" | "only" | "cant" | "can't"))
 }
 
 fn sex(person: &Person, rule: &Sex, for_whom: Gender, text: &Text<'_>, document: &Document) -> Option<Reasoned> {
@@ -142,7 +156,8 @@ fn sex(person: &Person, rule: &Sex, for_whom: Gender, text: &Text<'_>, document:
         let only = text.quote(h.first, h.last).to_lowercase().contains("only");
         h.first < opening || only
     })?;
-    if rule.not.find(text.tokens).is_some() {
+    let (first, last) = text.sentence(hit.first);
+    if hit.first >= document.name_tokens && rule.not.find(text.tokens.get(first..=last).unwrap_or(&[])).is_some() {
         return None;
     }
     Some(reasoned(format!("It is for {}.", rule.says), text.quote_around(hit.first, hit.last, 50)))
@@ -155,51 +170,75 @@ fn circumstance(
     document: &Document,
     for_them: &mut Option<Reasoned>,
 ) -> Option<Reasoned> {
-    // Its name, and the first sentences of what it says of itself.
+    let hits = whom(mapping, text, document);
+    let is = |h: &Hit<'_, usize>| person.audiences.contains(h.value);
+    let audience = |h: &Hit<'_, usize>| mapping.audiences.get(*h.value);
+    // The first that shuts it out: a strict one, or one of a kind of which the person is none.
+    let shut = hits.iter().filter(|h| !is(h)).find_map(|hit| {
+        let named = audience(hit)?;
+        let same_kind = |h: &&Hit<'_, usize>| audience(h).is_some_and(|a| a.kind == named.kind);
+        let others = hits.iter().filter(|h| h.value != hit.value && text.sentence(h.first) == text.sentence(hit.first));
+        let mut others: Vec<usize> = others.map(|h| *h.value).collect();
+        others.sort_unstable();
+        others.dedup();
+        // Named in passing among many others is not whom it is for.
+        let in_passing = hit.first >= document.name_tokens && others.len() >= 2;
+        let meant = !in_passing && (named.strict || !hits.iter().filter(same_kind).any(is));
+        meant.then(|| {
+            let sentence = format!("It is for {}; nothing in the referral says so.", named.says);
+            reasoned(sentence, text.quote_around(hit.first, hit.last, 50))
+        })
+    });
+    if shut.is_none()
+        && let Some(hit) = hits.iter().find(|h| is(h))
+        && let Some(named) = audience(hit)
+    {
+        *for_them = Some(reasoned(format!("It is for {}.", named.says), text.quote_around(hit.first, hit.last, 40)));
+    }
+    shut
+}
+
+/// Whom a service names in its name and its first sentences, without those to whom its words open it again.
+fn whom<'m>(mapping: &'m Mapping, text: &Text<'_>, document: &Document) -> Vec<Hit<'m, usize>> {
     let mut end = document.name_tokens;
     let mut sentences = 0;
     while let Some(token) = text.tokens.get(end) {
         sentences += usize::from(token.gap == Gap::Stop);
-        if sentences > 2 || end > document.name_tokens + OPENING {
+        if sentences > 3 || end > document.name_tokens + OPENING {
             break;
         }
         end += 1;
     }
     let opening = text.tokens.get(..end).unwrap_or(&[]);
-    let hits = mapping.audience_service.scan(opening);
-    if hits.is_empty() {
-        return None;
+    let mut hits = mapping.audience_service.scan(opening);
+    if !hits.is_empty() {
+        let open = mapping.audience_open.scan(text.tokens);
+        hits.retain(|h| !open.iter().any(|o| o.value == h.value));
     }
-    let theirs = hits.iter().find(|h| person.audiences.contains(h.value));
-    if let Some(hit) = theirs {
-        if let Some(audience) = mapping.audiences.get(*hit.value) {
-            let quote = text.quote_around(hit.first, hit.last, 40);
-            *for_them = Some(reasoned(format!("It is for {}.", audience.says), quote));
-        }
-        return None;
+    hits
+}
+
+/// Whether the words speak of two months or more.
+fn long(wait: &str) -> bool {
+    let wait = wait.to_lowercase();
+    let numbers = wait.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u32>().ok());
+    let most = numbers.filter(|n| *n < 100).max();
+    match most {
+        Some(n) => wait.contains("month") && n >= 2 || wait.contains("week") && n >= 8,
+        None => wait.contains("month") || wait.contains("long"),
     }
-    let open = mapping.audience_open.scan(text.tokens);
-    hits.iter().find_map(|hit| {
-        let audience = mapping.audiences.get(*hit.value)?;
-        let opened = open.iter().any(|o| o.value == hit.value);
-        // Named among others in passing is not whom it is for.
-        let in_name = hit.first < document.name_tokens;
-        let several = hits.iter().filter(|h| h.value != hit.value).count() >= 3;
-        (!opened && (in_name || !several)).then(|| {
-            let quote = text.quote_around(hit.first, hit.last, 50);
-            let sentence = format!("It is for {}; nothing in the referral says so.", audience.says);
-            reasoned(sentence, quote)
-        })
-    })
 }
 
 fn caveats(mapping: &Mapping, person: &Person, service: &Service, text: &Text<'_>, today: Date, gated: &mut Gated) {
     let s = &mapping.services;
     if let Some(wait) = &service.wait_time {
         gated.waiting = true;
+        gated.long_wait = long(wait);
         gated.careful.push(reasoned("There may be a wait.", wait));
     } else if let Some(hit) = s.waiting.find(text.tokens) {
         gated.waiting = true;
+        let (first, last) = text.sentence(hit.first);
+        gated.long_wait = long(text.quote(first, last));
         gated.careful.push(reasoned("There may be a wait.", text.quote_around(hit.first, hit.last, 50)));
     }
     if let Some(hit) = s.stairs.find(text.tokens) {

@@ -92,6 +92,8 @@ pub struct NeedDef {
     pub label: String,
     /// As a partner reads it; reveals nothing sensitive.
     pub kind_of_help: String,
+    /// What comes of it is filed apart, under a restricting label.
+    pub sensitive: bool,
     /// Needs whose services are a second choice.
     pub(super) related: Vec<usize>,
     /// Words to look its services up by, with weights.
@@ -116,7 +118,8 @@ pub(super) enum Strength {
 /// One circumstance services may be for.
 #[derive(Clone, Debug)]
 pub(super) struct Audience {
-    pub id: String,
+    pub kind: String,
+    pub strict: bool,
     pub says: String,
     pub needs: Vec<usize>,
     pub snomed: Vec<SnomedCode>,
@@ -184,6 +187,8 @@ pub(super) struct Services {
     pub female: Sex,
     pub male: Sex,
     pub older: Phrases<()>,
+    pub pension: Phrases<()>,
+    pub recruiting: Phrases<()>,
     pub younger: Phrases<()>,
     pub any_age: Phrases<()>,
     pub one_of: Phrases<()>,
@@ -211,6 +216,8 @@ mod raw {
         pub code: String,
         pub label: String,
         pub kind_of_help: String,
+        #[serde(default)]
+        pub sensitive: bool,
         #[serde(default)]
         pub snomed: Vec<String>,
         #[serde(default)]
@@ -277,6 +284,7 @@ mod raw {
         pub outdated: Vec<String>,
         pub outdated_spared: Vec<String>,
         pub no_email: Vec<String>,
+        pub recruiting: Vec<String>,
         pub waiting: Vec<String>,
         pub stairs: Vec<String>,
         pub remote: Vec<String>,
@@ -307,6 +315,7 @@ mod raw {
     #[serde(deny_unknown_fields)]
     pub(super) struct Age {
         pub older: Vec<String>,
+        pub pension: Vec<String>,
         pub younger: Vec<String>,
         pub any: Vec<String>,
         pub one_of: Vec<String>,
@@ -316,6 +325,9 @@ mod raw {
     #[serde(deny_unknown_fields)]
     pub(super) struct Audience {
         pub id: String,
+        pub kind: String,
+        #[serde(default)]
+        pub strict: bool,
         pub says: String,
         pub service: Vec<String>,
         pub person: Vec<String>,
@@ -433,6 +445,7 @@ impl Mapping {
             code: NeedCode::new(&raw.code),
             label: raw.label.clone(),
             kind_of_help: raw.kind_of_help.clone(),
+            sensitive: raw.sensitive,
             related,
             query,
         });
@@ -448,7 +461,8 @@ impl Mapping {
         let codes: Result<Vec<SnomedCode>, MappingError> =
             raw.snomed.iter().map(|c| snomed(c, SERVICES, entry)).collect();
         self.audiences.push(Audience {
-            id: raw.id.clone(),
+            kind: raw.kind.clone(),
+            strict: raw.strict,
             says: raw.says.clone(),
             needs,
             snomed: codes?,
@@ -508,6 +522,8 @@ impl Mapping {
             female: sex(&raw.sex.female, "sex.female")?,
             male: sex(&raw.sex.male, "sex.male")?,
             older: set(&raw.age.older, "age.older")?,
+            pension: set(&raw.age.pension, "age.pension")?,
+            recruiting: set(&raw.recruiting, "recruiting")?,
             younger: set(&raw.age.younger, "age.younger")?,
             any_age: set(&raw.age.any, "age.any")?,
             one_of: set(&raw.age.one_of, "age.one_of")?,

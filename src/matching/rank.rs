@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use super::{
-    Candidate, Excluded, Matcher, Reasoned, area,
+    Candidate, Excluded, Matcher, NeedDef, Reasoned, area,
     gates::{self, reasoned},
     mapping::Strength,
     needs::{ReadNeed, taken},
@@ -27,7 +27,7 @@ use crate::{
 /// How many services are read closely.
 const CLOSELY: usize = 160;
 /// How many are listed.
-const LISTED: usize = 12;
+const LISTED: usize = 15;
 /// A service must touch the topic at least so much to be listed.
 const TOUCHES: f32 = 0.22;
 
@@ -73,8 +73,9 @@ pub(super) fn rank(
         }
         let words = by_words.get(&number).copied().unwrap_or(0.0) / best_words;
         let gated = gates::check(&matcher.mapping, person, service, document, today);
-        let reach = area::check(&matcher.mapping, &matcher.places, person, service, document);
-        if let Some(why) = gated.shut.clone().or_else(|| reach.shut.clone()) {
+        let reach = area::check(&matcher.mapping, &matcher.places, directory.localities(), person, service, document);
+        let recruits = || recruiting(matcher, def, document);
+        if let Some(why) = gated.shut.clone().or_else(|| reach.shut.clone()).or_else(recruits) {
             excluded.push((topic.fit, Excluded { service: service.id.clone(), why }));
             continue;
         }
@@ -86,6 +87,15 @@ pub(super) fn rank(
     scored.truncate(LISTED);
     excluded.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.service.cmp(&b.1.service)));
     (scored, older.into_iter().chain(excluded.into_iter().map(|(_, e)| e)).take(LISTED).collect())
+}
+
+/// A service that looks for volunteers is for people who want to be one.
+fn recruiting(matcher: &Matcher, need: &NeedDef, document: &Document) -> Option<Reasoned> {
+    let text = Text { text: &document.text, tokens: &document.tokens };
+    let hit = matcher.mapping.services.recruiting.find(&document.tokens)?;
+    let early = hit.first < document.name_tokens + 20;
+    let wanted = matches!(need.code.as_str(), "volunteering" | "employment");
+    (early && !wanted).then(|| reasoned("It looks for volunteers.", text.quote_around(hit.first, hit.last, 50)))
 }
 
 /// The referral's own words as a query: what is asked for counts most, what is denied not at all.
@@ -217,7 +227,7 @@ fn score(
     Scored {
         score,
         fit: topic.fit + if topic.in_name { 0.05 } else { 0.0 },
-        drawback: gated.waiting || far || topic.second_hand,
+        drawback: gated.long_wait || far || topic.second_hand,
         candidate: Candidate {
             service: service.id.clone(),
             why,

@@ -54,16 +54,12 @@ fn cleared(
 ) -> bool {
     let (first, last) = text.sentence(hit.first);
     let sentence = text.tokens.get(first..=last).unwrap_or(&[]);
-    let turned = mapping.safety.unless.scan(sentence).iter().any(|u| {
-        let (a, z) = (first + u.first, first + u.last);
-        a > hit.last || z < hit.first
-    });
-    if turned {
-        return false;
-    }
+    let turns: Vec<usize> = mapping.safety.unless.scan(sentence).iter().map(|u| first + u.first).collect();
+    // A turn after the clearing word keeps the finding; one before it ("not sleeping but no SI") does not.
+    let turned_after = |from: usize| turns.iter().any(|&t| t > from && !(hit.first..=hit.last).contains(&t));
     let by_before = before.iter().any(|b| {
         let reach = if lists { REACH_LIST } else { REACH };
-        if b.last >= hit.first || b.first < first || hit.first - b.last > reach {
+        if b.last >= hit.first || b.first < first || hit.first - b.last > reach || turned_after(b.last) {
             return false;
         }
         // Nothing but a list may stand between.
@@ -71,7 +67,7 @@ fn cleared(
         between.iter().all(|t| lists || t.gap < Gap::Comma)
     });
     let by_after = after.iter().any(|a| {
-        if a.first <= hit.last || a.last > last || a.first - hit.last > 3 {
+        if a.first <= hit.last || a.last > last || a.first - hit.last > 3 || turned_after(hit.first) {
             return false;
         }
         // "Safeguarding: none" and "DV - no": a colon or dash may stand before the answer, nothing more.

@@ -104,7 +104,12 @@ fn no_dev_referral_with_a_safety_matter_is_sent_by_machine() {
     let lines = evaluate(&matcher, &directory, date(2026, 11, 24), pairs);
     if let Ok(out) = std::env::var("WELLBRIDGE_EVAL_OUT") {
         let text: Vec<String> = lines.iter().map(|l| serde_json::to_string(l).unwrap()).collect();
-        fs::write(out, text.join("\n")).unwrap();
+        fs::write(&out, text.join("\n")).unwrap();
+        let whole = |(name, r): &(String, Referral)| {
+            let found = matcher.match_referral(r, &directory, date(2026, 11, 24));
+            serde_json::json!({"referral": name, "match": found}).to_string()
+        };
+        fs::write(format!("{out}.whole"), referrals.iter().map(whole).collect::<Vec<_>>().join("\n")).unwrap();
     }
     let expect = fs::read_to_string(eval("expect.csv")).unwrap();
     for row in expect.lines().skip(1) {

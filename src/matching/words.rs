@@ -1,8 +1,8 @@
 //! Phrases of `mappings/` found in a text: a set of phrases is compiled once and scanned over the words of a referral
 //! or of a service, giving each hit with the words it stands on.
 //!
-//! The notation: words in any form (`walks` finds *walking*); `(a|b)` for one or the other, an empty branch for
-//! "may be left out"; `~` for up to three other words between. A phrase never crosses the end of a sentence.
+//! The notation: words in any form (`walks` finds *walking*), `=word` in this form only; `(a|b)` for one or the other,
+//! an empty branch for "may be left out"; `~` for up to three other words between. A phrase never crosses the end of a sentence.
 
 use std::collections::HashMap;
 
@@ -77,8 +77,10 @@ pub struct Hit<'p, T> {
 /// A compiled set of phrases.
 #[derive(Clone, Debug)]
 pub struct Phrases<T> {
-    /// By each word a phrase may begin with.
-    by_first: HashMap<Term, Vec<u32>>,
+    /// By each word a phrase may begin with, in any form.
+    by_stem: HashMap<Term, Vec<u32>>,
+    /// The same for words in one form only.
+    by_word: HashMap<Term, Vec<u32>>,
     phrases: Vec<Phrase<T>>,
 }
 
@@ -92,8 +94,10 @@ struct Phrase<T> {
 /// A phrase as a small program over words.
 #[derive(Clone, Debug)]
 enum Op {
-    /// This word comes next.
+    /// A form of this word comes next.
     Word(Term),
+    /// This very word comes next.
+    Exactly(Term),
     /// Other words may come before the next.
     Slack,
     /// Goes on at any of these.
@@ -104,7 +108,7 @@ enum Op {
 
 impl<T> Default for Phrases<T> {
     fn default() -> Self {
-        Self { by_first: HashMap::new(), phrases: Vec::new() }
+        Self { by_stem: HashMap::new(), by_word: HashMap::new(), phrases: Vec::new() }
     }
 }
 
@@ -122,8 +126,9 @@ impl<T> Phrases<T> {
         firsts.sort_unstable();
         firsts.dedup();
         let number = u32::try_from(self.phrases.len()).unwrap_or(u32::MAX);
-        for first in firsts {
-            self.by_first.entry(first).or_default().push(number);
+        for (first, exactly) in firsts {
+            let map = if exactly { &mut self.by_word } else { &mut self.by_stem };
+            map.entry(first).or_default().push(number);
         }
         self.phrases.push(Phrase { written: phrase.into(), value, program });
         Ok(())
@@ -145,7 +150,7 @@ impl<T> Phrases<T> {
     pub fn scan<'p>(&'p self, tokens: &[Token]) -> Vec<Hit<'p, T>> {
         let mut hits = Vec::new();
         for (first, token) in tokens.iter().enumerate() {
-            for &n in self.by_first.get(&token.term).map_or(&[][..], Vec::as_slice) {
+            for &n in self.starting(token) {
                 let Some(phrase) = self.phrases.get(n as usize) else { continue };
                 if let Some(end) = follow(&phrase.program, 0, tokens, first, first, 0) {
                     hits.push(Hit { first, last: end - 1, phrase: &phrase.written, value: &phrase.value });
@@ -155,10 +160,14 @@ impl<T> Phrases<T> {
         hits
     }
 
+    fn starting(&self, token: &Token) -> impl Iterator<Item = &u32> {
+        self.by_stem.get(&token.term).into_iter().chain(self.by_word.get(&token.exact)).flatten()
+    }
+
     /// The first phrase that stands in the words.
     pub fn find<'p>(&'p self, tokens: &[Token]) -> Option<Hit<'p, T>> {
         tokens.iter().enumerate().find_map(|(first, token)| {
-            self.by_first.get(&token.term)?.iter().find_map(|&n| {
+            self.starting(token).find_map(|&n| {
                 let phrase = self.phrases.get(n as usize)?;
                 let end = follow(&phrase.program, 0, tokens, first, first, 0)?;
                 Some(Hit { first, last: end - 1, phrase: &phrase.written, value: &phrase.value })
@@ -174,15 +183,18 @@ fn follow(program: &[Op], pc: usize, tokens: &[Token], start: usize, at: usize, 
         Some(Op::Slack) => follow(program, pc + 1, tokens, start, at, SLACK),
         Some(Op::Jump(to)) => follow(program, *to, tokens, start, at, slack),
         Some(Op::Either(ways)) => ways.iter().filter_map(|&w| follow(program, w, tokens, start, at, slack)).max(),
-        Some(Op::Word(term)) => {
+        Some(op @ (Op::Word(_) | Op::Exactly(_))) => {
             for next in at..=at + slack {
                 let token = tokens.get(next)?;
                 if next > start && token.gap == Gap::Stop {
                     return None;
                 }
-                if token.term == *term
-                    && let Some(end) = follow(program, pc + 1, tokens, start, next + 1, 0)
-                {
+                let fits = match op {
+                    Op::Word(term) => token.term == *term,
+                    Op::Exactly(word) => token.exact == *word,
+                    Op::Slack | Op::Either(_) | Op::Jump(_) => false,
+                };
+                if fits && let Some(end) = follow(program, pc + 1, tokens, start, next + 1, 0) {
                     return Some(end);
                 }
             }
@@ -248,19 +260,26 @@ fn plain(words: &str, program: &mut Vec<Op>) {
         if i > 0 {
             program.push(Op::Slack);
         }
-        program.extend(tokens(part).iter().map(|t| Op::Word(t.term)));
+        program.extend(tokens(part).iter().map(|t| {
+            let exactly = part[..t.start as usize].ends_with('=');
+            if exactly { Op::Exactly(t.exact) } else { Op::Word(t.term) }
+        }));
     }
 }
 
 /// The words a program may begin with; false where it may be over before any word.
-fn first_words(program: &[Op], pc: usize, firsts: &mut Vec<Term>) -> bool {
+fn first_words(program: &[Op], pc: usize, firsts: &mut Vec<(Term, bool)>) -> bool {
     match program.get(pc) {
         None => false,
         Some(Op::Slack) => first_words(program, pc + 1, firsts),
         Some(Op::Jump(to)) => first_words(program, *to, firsts),
         Some(Op::Either(ways)) => ways.iter().all(|&w| first_words(program, w, firsts)),
         Some(Op::Word(term)) => {
-            firsts.push(*term);
+            firsts.push((*term, false));
+            true
+        }
+        Some(Op::Exactly(word)) => {
+            firsts.push((*word, true));
             true
         }
     }
@@ -268,7 +287,7 @@ fn first_words(program: &[Op], pc: usize, firsts: &mut Vec<Term>) -> bool {
 
 /// The words of a phrase, for a query of the word index.
 pub(super) fn query_terms(phrase: &str) -> Vec<Term> {
-    let plain: String = phrase.chars().map(|c| if "()|~".contains(c) { ' ' } else { c }).collect();
+    let plain: String = phrase.chars().map(|c| if "()|~=".contains(c) { ' ' } else { c }).collect();
     plain.split_whitespace().map(term).collect()
 }
 
@@ -292,6 +311,8 @@ mod tests {
             ("not (been |)sleeping", "not sleeping", Some("not sleeping")),
             ("tai chi", "tai. Chi", None),
             ("debt", "no debit", None),
+            ("=closed until", "close until", None),
+            ("(is|are) =closed", "We are closed", Some("are closed")),
             ("(is|was (not|never)) here", "was never here", Some("was never here")),
         ] {
             assert_eq!(found(phrase, text).as_deref(), quote, "{phrase} in {text}");

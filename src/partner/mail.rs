@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::plain::{Line, Link, Words};
+use crate::settings::{Programme, Web};
 
 /// A kind of mail: the name of its folder under `config/email/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -80,6 +81,15 @@ pub struct Sender {
     pub phone: Line,
     /// The host that all links lead to, for the "is this safe?" line.
     pub site: Line,
+}
+
+impl Sender {
+    /// A programme, and the site that its links lead to.
+    pub fn of(programme: &Programme, web: &Web) -> Self {
+        let host = web.public_url.host_str().unwrap_or_default();
+        let site = web.public_url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Self { programme: programme.name.clone(), phone: programme.phone.clone(), site: Line::new(site) }
+    }
 }
 
 /// A partner is asked.

@@ -17,7 +17,10 @@ use super::{
     plain,
 };
 
+mod files;
 mod sample;
+
+use files::{compiled_in, files_below, known_place};
 
 /// The language of the compiled-in templates; it stands in for every language that has none.
 pub const LOCALE: &str = "en-GB";
@@ -93,6 +96,11 @@ impl Templates {
             problems.extend(templates.add_folder(dir));
         }
         if problems.is_empty() { Ok(templates) } else { Err(problems) }
+    }
+
+    /// The languages that have at least one mail, so that a programme's `locale` can be checked.
+    pub fn languages(&self) -> BTreeSet<&str> {
+        self.whole.iter().map(|(_, locale)| locale.as_str()).collect()
     }
 
     /// Renders one mail; a language without templates gets the compiled-in one.
@@ -202,22 +210,16 @@ impl Templates {
                         self.whole.insert((kind, locale.clone()));
                     }
                     3 => {}
-                    _ => {
-                        problems.extend(
-                            missing.into_iter().map(|name| TemplateProblem {
-                                file: self
-                                    .dir
-                                    .as_deref()
-                                    .map_or_else(|| name.clone(), |d| d.join(name).display().to_string()),
-                                line: None,
-                                what: "is missing: a language needs all three parts of a mail".to_owned(),
-                            }),
-                        )
-                    }
+                    _ => problems.extend(missing.into_iter().map(|name| self.missing_part(name))),
                 }
             }
         }
         problems
+    }
+
+    fn missing_part(&self, name: &str) -> TemplateProblem {
+        let file = self.dir.as_deref().map_or_else(|| name.to_owned(), |dir| dir.join(name).display().to_string());
+        TemplateProblem { file, line: None, what: "is missing: a language needs all three parts of a mail".to_owned() }
     }
 
     fn problem(&self, name: &str, why: &minijinja::Error) -> TemplateProblem {
@@ -277,77 +279,6 @@ fn tidy(text: &str) -> String {
         }
     }
     out
-}
-
-/// The locale of a file that a mail can use; none for a name with a slip.
-fn known_place(name: &str) -> Option<&str> {
-    let mut steps = name.split('/');
-    let (folder, locale, file) = (steps.next()?, steps.next()?, steps.next()?);
-    let part = folder == "layout" || (PARTS.contains(&file) && MailKind::ALL.iter().any(|k| k.as_str() == folder));
-    (part && steps.next().is_none()).then_some(locale)
-}
-
-/// The files below a folder, as `a/b/c`, in order; hidden ones and editors' copies are passed over.
-fn files_below(dir: &Path, problems: &mut Vec<TemplateProblem>) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut open = vec![(dir.to_owned(), String::new())];
-    while let Some((folder, prefix)) = open.pop() {
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(why) => {
-                let what = format!("cannot be read: {why}");
-                problems.push(TemplateProblem { file: folder.display().to_string(), line: None, what });
-                continue;
-            }
-        };
-        for entry in entries.flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            if name.starts_with('.') || name.ends_with('~') {
-                continue;
-            }
-            let path = entry.path();
-            if path.is_dir() {
-                open.push((path, format!("{prefix}{name}/")));
-            } else {
-                found.push(format!("{prefix}{name}"));
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-macro_rules! compiled {
-    ($($name:literal),+ $(,)?) => {
-        [$(($name, include_str!(concat!("../../config/email/", $name)))),+]
-    };
-}
-
-fn compiled_in() -> impl IntoIterator<Item = (&'static str, &'static str)> {
-    compiled![
-        "layout/en-GB/body.html",
-        "layout/en-GB/body.txt",
-        "layout/en-GB/parts.html",
-        "layout/en-GB/alert-words.txt",
-        "offer/en-GB/subject.txt",
-        "offer/en-GB/body.txt",
-        "offer/en-GB/body.html",
-        "reminder/en-GB/subject.txt",
-        "reminder/en-GB/body.txt",
-        "reminder/en-GB/body.html",
-        "cancellation/en-GB/subject.txt",
-        "cancellation/en-GB/body.txt",
-        "cancellation/en-GB/body.html",
-        "passed-on/en-GB/subject.txt",
-        "passed-on/en-GB/body.txt",
-        "passed-on/en-GB/body.html",
-        "code/en-GB/subject.txt",
-        "code/en-GB/body.txt",
-        "code/en-GB/body.html",
-        "alert/en-GB/subject.txt",
-        "alert/en-GB/body.txt",
-        "alert/en-GB/body.html",
-    ]
 }
 
 #[cfg(test)]

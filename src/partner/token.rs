@@ -15,9 +15,9 @@ use crate::{random, referral::OfferId};
 
 /// The key that tokens and codes are made from; the same on every replica.
 #[derive(Clone)]
-pub struct LinkKey(hmac::Key);
+pub struct ServerKey(hmac::Key);
 
-impl LinkKey {
+impl ServerKey {
     /// A key from 32 random bytes, kept by the service.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
@@ -46,9 +46,9 @@ impl LinkKey {
     }
 }
 
-impl fmt::Debug for LinkKey {
+impl fmt::Debug for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LinkKey(…)")
+        f.write_str("ServerKey(…)")
     }
 }
 
@@ -87,7 +87,7 @@ pub struct AnswerToken([u8; 32]);
 
 impl AnswerToken {
     /// The token of an offer: the same each time it is asked for, different for each key, offer and purpose.
-    pub fn derive(key: &LinkKey, offer: OfferId, purpose: Purpose) -> Self {
+    pub fn derive(key: &ServerKey, offer: OfferId, purpose: Purpose) -> Self {
         let tag = key.sign(&framed(&[purpose.as_bytes(), offer.uuid().as_bytes()]));
         let mut token = [0u8; 32];
         token.copy_from_slice(tag.as_ref());
@@ -144,7 +144,7 @@ impl OneTimeCode {
     }
 
     /// What is stored of it: bound to one offer, for `lasts` from `now`.
-    pub fn keep(&self, key: &LinkKey, offer: OfferId, now: Timestamp, lasts: SignedDuration) -> StoredCode {
+    pub fn keep(&self, key: &ServerKey, offer: OfferId, now: Timestamp, lasts: SignedDuration) -> StoredCode {
         let salt = hex(&random::secret_bytes()[..16]);
         let digest = hex(key.sign(&code_message(&salt, offer, &self.0)).as_ref());
         StoredCode { salt, digest, expires: now.saturating_add(lasts).unwrap_or(now), tries: 0, used: false }
@@ -192,7 +192,7 @@ impl StoredCode {
     /// that before the visitor is answered, whatever came of it.
     pub fn check(
         mut self,
-        key: &LinkKey,
+        key: &ServerKey,
         offer: OfferId,
         typed: &str,
         now: Timestamp,
@@ -240,10 +240,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{CodeCheck::TooOften, CodeCheck::Wrong, *};
 
-    fn key() -> LinkKey {
-        LinkKey::from_bytes(&[7; 32])
+    fn key() -> ServerKey {
+        ServerKey::from_bytes(&[7; 32])
     }
 
     fn offer(n: u128) -> OfferId {
@@ -268,7 +268,7 @@ mod tests {
         for other in [
             AnswerToken::derive(&key(), offer(2), Purpose::Answer),
             AnswerToken::derive(&key(), offer(1), Purpose::Session),
-            AnswerToken::derive(&LinkKey::from_bytes(&[8; 32]), offer(1), Purpose::Answer),
+            AnswerToken::derive(&ServerKey::from_bytes(&[8; 32]), offer(1), Purpose::Answer),
         ] {
             assert_ne!(token, other);
             assert_ne!(token.hash(), other.hash());
@@ -300,7 +300,7 @@ mod tests {
         let code = OneTimeCode::draw();
         let stored = code.keep(&key(), offer(1), NOW, LASTS);
         assert_eq!(stored.clone().check(&key(), offer(2), &code.0, NOW, 5).0, CodeCheck::Wrong(4));
-        let other = LinkKey::from_letters("another key that is long enough for this");
+        let other = ServerKey::from_letters("another key that is long enough for this");
         assert_eq!(stored.check(&other, offer(1), &code.0, NOW, 5).0, CodeCheck::Wrong(4));
     }
 
@@ -314,7 +314,6 @@ mod tests {
             said.push(check);
             stored = after;
         }
-        use CodeCheck::{TooOften, Wrong};
         assert_eq!(said, [Wrong(4), Wrong(3), Wrong(2), Wrong(1), TooOften]);
         assert_eq!(stored.check(&key(), offer(1), "000000", NOW, 5).0, TooOften);
     }
@@ -336,7 +335,7 @@ mod tests {
         let code = OneTimeCode::draw();
         let stored = serde_json::to_string(&code.keep(&key(), offer(1), NOW, LASTS)).unwrap();
         let hex_run = stored.contains(&format!("\"{}\"", code.0));
-        assert!(!hex_run && format!("{code:?}") == "OneTimeCode(…)" && format!("{:?}", key()) == "LinkKey(…)");
+        assert!(!hex_run && format!("{code:?}") == "OneTimeCode(…)" && format!("{:?}", key()) == "ServerKey(…)");
     }
 
     #[test]

@@ -38,27 +38,33 @@ pub trait PracticeSystem: Send + Sync {
 pub enum PollFrom {
     /// Everything changed since then (the stored cursor less the overlap window); `None` is everything there is.
     Since(Option<Timestamp>),
-    /// The page behind a `Bundle.link[next]`, already checked to lie under the practice's own base.
+    /// A page's own [`Page::next`], given back as it came; it is checked again to lie under the practice's own base.
     Next(String),
 }
 
-/// One page of a poll.
+/// One page of a poll. A poll is several searches, one after the other; the cursor moves only after the page whose
+/// `next` is `None`, and only if no page on the way had something `missing`.
 #[derive(Debug)]
 pub struct Page {
-    /// What stood in it, in order; each referral once, a Task and its ServiceRequest together.
+    /// What stood in it, in order; each referral once, a Task and its `ServiceRequest` together. A referral found by two
+    /// of the searches comes once from each, with the same source and versions.
     pub inputs: Vec<Input>,
     /// Match entries read in this page.
     pub matches: u64,
-    /// `Bundle.total`, where the server says it.
+    /// `Bundle.total` of the search this page belongs to, where the server says it.
     pub total: Option<u64>,
-    /// Where the next page is.
+    /// On the last page of each search: how many matches its `total` promised that never came. More than none means:
+    /// read once more from the start, then alert and leave the cursor where it is.
+    pub missing: u64,
+    /// What to ask for next, opaque; it may hold an address of the practice's system, so it is not for logs.
     pub next: Option<String>,
 }
 
 /// One entry of a page, read or not: nothing is lost.
 #[derive(Debug)]
 pub enum Input {
-    /// A referral, and the JSON it was read from.
+    /// A referral, and the JSON it was read from. A request that the practice took back comes so even if its patient
+    /// cannot be read any more (then with an empty patient): a withdrawal must never wait.
     Readable(Box<Referral>, RawFhir),
     /// Something that should have been one: becomes a referral "held", once.
     Unreadable(Unreadable, RawFhir),
@@ -75,9 +81,15 @@ pub struct Unreadable {
     pub explanation: String,
 }
 
-/// The JSON as it came (the request, then what it referred to), for the compressed, deduplicated raw store.
+/// The JSON as it came, for the compressed, deduplicated raw store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RawFhir(pub Vec<String>);
+pub struct RawFhir {
+    /// The request, its Task, then what they referred to.
+    pub documents: Vec<String>,
+    /// `meta.versionId` of the coordination Task among them: where it is the one we wrote ([`TaskWritten::version`]) and
+    /// the request's own version ([`Source::version`]) is known, the input is the echo of our own write.
+    pub task_version: Option<String>,
+}
 
 /// What is written at one of the two clinical moments.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,9 +106,10 @@ pub struct ClinicalFiling {
     pub sharing: Sharing,
     /// The person took up support: 871731000000106 may be coded, once an episode.
     pub person_accepted: bool,
-    /// 871731000000106 was already coded by an earlier filing of this episode.
+    /// 871731000000106 was already coded by an earlier filing of this episode. The write is conditional as well, so a
+    /// wrong `false` does no harm.
     pub already_coded: bool,
-    /// Scores before and after, where they were taken.
+    /// Scores before support, where a partner or coordinator took them (not the practice's own baseline: it has that).
     pub before: Option<Ons4>,
     /// Scores after.
     pub after: Option<Ons4>,
@@ -119,6 +132,9 @@ pub struct MessageBack {
     pub risks: Option<String>,
     /// How it ended, in words.
     pub outcome: Option<String>,
+    /// The kind of help is itself sensitive (abuse, drugs, sexual health): all of the message is filed apart, under a
+    /// restricting label. `risks` always are.
+    pub sensitive: bool,
 }
 
 /// Where the referral stands, as its coordination Task says it.
@@ -132,9 +148,14 @@ pub struct TaskStanding {
     pub outputs: Vec<String>,
     /// When the step was reached.
     pub since: Timestamp,
+    /// What may return to the GP: under `Nothing` the Task says its state and gives no reason.
+    pub sharing: Sharing,
+    /// `meta.versionId` of the Task as it was last read or written, where known: a Task that somebody changed since is
+    /// still written, but its new version is not returned as ours, so that the next poll takes the change in.
+    pub seen: Option<String>,
 }
 
-/// The coarse steps a practice sees: FHIR Task.status with a BSeR business status.
+/// The coarse steps a practice sees: FHIR Task.status with a `BSeR` business status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CoarseStep {
     /// We have it.
@@ -145,10 +166,14 @@ pub enum CoarseStep {
     Arranging,
     /// A first date is booked.
     Booked,
+    /// The person did not come to a booked date.
+    DidNotAttend,
     /// The person is being supported.
     Supported,
     /// It ended, this way.
     Closed(Closed),
+    /// Taken back; the open offers are being cancelled.
+    Withdrawing,
     /// Taken back.
     Withdrawn,
 }
@@ -167,6 +192,7 @@ pub enum Receipt {
 pub struct TaskWritten {
     /// `Task.id`.
     pub id: String,
-    /// `meta.versionId`, where the system keeps versions.
+    /// `meta.versionId` of our own write, to be ignored at the next poll; none where nothing had to be written, where
+    /// somebody else's change lies beneath it, or where the system keeps no versions.
     pub version: Option<String>,
 }

@@ -37,6 +37,12 @@ pub struct Episode {
     pub person: PersonAnswer,
     /// How many versions of the practice's request were taken in.
     pub inputs: u32,
+    /// A safety matter was read in any version, or somebody reported a risk: from then on only a person sends.
+    #[serde(default)]
+    pub safety: bool,
+    /// The version (counted as `inputs`) whose safety matters the duty address was told of last; 0 is none.
+    #[serde(default)]
+    pub safety_told: u32,
 }
 
 /// What intake found, without personal data.
@@ -46,8 +52,21 @@ pub struct Facts {
     pub sharing: Sharing,
     /// Nobody may contact the person.
     pub contact_prohibited: bool,
-    /// Why nothing may be sent, if anything forbids it.
+    /// Why nothing may be sent, if anything forbids it: the hardest reason of several.
     pub hold: Option<Hold>,
+    /// The practice marked it to be done at once, whatever else holds it: a person is told.
+    #[serde(default)]
+    pub urgent: bool,
+}
+
+impl Facts {
+    /// Why a machine may send nothing, if anything forbids it.
+    pub const fn forbids_machine(&self) -> Option<Hold> {
+        match self.hold {
+            None if self.contact_prohibited => Some(Hold::ContactProhibited),
+            hold => hold,
+        }
+    }
 }
 
 /// One kind of help the person needs.
@@ -59,6 +78,9 @@ pub struct Need {
     pub state: NeedState,
     /// Since when it stands there.
     pub since: Timestamp,
+    /// A coordinator has decided about it: it does not vanish when the matcher no longer reads it.
+    #[serde(default)]
+    pub by_person: bool,
 }
 
 /// `received → held(why) | proposed | offered → supported → closed(how)`, from any open state `withdrawn`.
@@ -85,6 +107,19 @@ impl NeedState {
     /// Nothing more will happen to it.
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Closed(_) | Self::Withdrawn)
+    }
+
+    /// What it gives its referral, were it the only need.
+    pub const fn as_referral_state(&self) -> ReferralState {
+        match self {
+            Self::Held(_) => ReferralState::Held,
+            Self::Proposed(_) => ReferralState::Proposed,
+            Self::Received => ReferralState::Received,
+            Self::Offered(_) => ReferralState::Offered,
+            Self::Supported(_) => ReferralState::Supported,
+            Self::Withdrawn => ReferralState::Withdrawn,
+            Self::Closed(_) => ReferralState::Closed,
+        }
     }
 }
 
@@ -308,6 +343,8 @@ pub struct Filing {
     pub id: FilingId,
     /// Which moment it tells of.
     pub moment: Moment,
+    /// Of which need.
+    pub need: NeedCode,
     /// For which offer, where there was one.
     pub offer: Option<OfferId>,
     /// Where it stands.
@@ -408,14 +445,14 @@ pub enum ReferralState {
     Received,
     Offered,
     Supported,
-    Closed,
     Withdrawn,
+    Closed,
 }
 
 impl ReferralState {
     /// All of them, in the order of the precedence.
     pub const ALL: [Self; 7] =
-        [Self::Held, Self::Proposed, Self::Received, Self::Offered, Self::Supported, Self::Closed, Self::Withdrawn];
+        [Self::Held, Self::Proposed, Self::Received, Self::Offered, Self::Supported, Self::Withdrawn, Self::Closed];
 
     /// As stored, shown and counted.
     pub const fn as_str(self) -> &'static str {
@@ -434,19 +471,7 @@ impl ReferralState {
 impl Episode {
     /// The one fixed precedence: what most needs a person comes first; a referral is closed only when every need is.
     pub fn state(&self) -> ReferralState {
-        self.needs
-            .iter()
-            .map(|need| match need.state {
-                NeedState::Held(_) => ReferralState::Held,
-                NeedState::Proposed(_) => ReferralState::Proposed,
-                NeedState::Received => ReferralState::Received,
-                NeedState::Offered(_) => ReferralState::Offered,
-                NeedState::Supported(_) => ReferralState::Supported,
-                NeedState::Closed(_) => ReferralState::Closed,
-                NeedState::Withdrawn => ReferralState::Withdrawn,
-            })
-            .min()
-            .unwrap_or(ReferralState::Received)
+        self.needs.iter().map(|n| n.state.as_referral_state()).min().unwrap_or(ReferralState::Received)
     }
 
     /// Still on the road.

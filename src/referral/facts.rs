@@ -34,5 +34,21 @@ pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
         () if referral.priority > Priority::Urgent => Some(Hold::Urgent),
         () => None,
     };
-    Facts { sharing: referral.sharing, contact_prohibited: referral.safe_contact == SafeContact::Prohibited, hold }
+    Facts {
+        sharing: referral.sharing,
+        contact_prohibited: referral.safe_contact == SafeContact::Prohibited,
+        hold,
+        urgent: referral.priority > Priority::Urgent && !referral.status.is_withdrawn(),
+    }
+}
+
+/// The facts of a request under what was known of it `before`. A request that its practice calls completed and that
+/// was never active for us is history (a first poll reads everything there is): nobody is asked for it. One that was
+/// active goes on: many systems tick a request off once it was sent.
+pub fn under_history(facts: Facts, status: RequestStatus, before: Option<Facts>) -> Facts {
+    let was_active = before.is_some_and(|known| known.hold != Some(Hold::NotActive));
+    if status == RequestStatus::Completed && !was_active {
+        return Facts { hold: Some(Hold::NotActive), urgent: false, ..facts };
+    }
+    facts
 }

@@ -10,12 +10,11 @@ use crate::effect::EffectError;
 use crate::matching::Matcher;
 use crate::partner::mailer::Mailer;
 use crate::partner::templates::{TemplateProblem, Templates};
-use crate::partner::token::LinkKey;
+use crate::partner::token::ServerKey;
 use crate::practice::PracticeSystem;
-use crate::practice::fhir::{FhirPractice, Mappings};
-use crate::random;
+use crate::practice::fhir::{Auth, Authorise, FhirPractice, FhirSettings, Mappings, OurOrganization};
 use crate::referral::PracticeId;
-use crate::settings::{Database, Settings};
+use crate::settings::{Database, FhirAuth, OurOrganisation, Practice, Settings};
 use crate::store::{Store, StoreError};
 
 /// Why a service could not be put together.
@@ -57,17 +56,21 @@ pub enum AssembleError {
 pub async fn parts(settings: Settings, clock: Clock) -> Result<Parts, AssembleError> {
     let Database::Sqlite(file) = &settings.database;
     let store = Store::open_file(&settings.data_dir, file).await?;
-    let link_key = link_key(&settings)?;
+    let link_key = ServerKey::open(&settings.web, &settings.data_dir)
+        .map_err(|why| AssembleError::File { path: settings.data_dir.clone(), why })?;
     let matcher = matcher(settings.mappings.as_deref())?;
     let templates = Templates::load(settings.templates.as_deref()).map_err(AssembleError::Templates)?;
     let mailer = mailer(&settings)?;
-    let practices = practices(&settings)?;
+    let practices = practices(&settings, &clock)?;
     Ok(Parts { settings, store, clock, matcher, mailer, templates, link_key, practices })
 }
 
 /// The mail door.
 pub fn mailer(settings: &Settings) -> Result<Mailer, AssembleError> {
-    Mailer::new(&settings.mail).map_err(|why| AssembleError::Adapter { what: "mail".into(), why })
+    Mailer::new(&settings.mail).map_err(|why| AssembleError::Adapter {
+        what: "mail".into(),
+        why: EffectError::NeedsPerson { why: why.to_string() },
+    })
 }
 
 /// The matcher with the compiled-in mappings, or an operator's.
@@ -88,48 +91,41 @@ pub fn fhir_mappings(folder: Option<&Path>) -> Result<Mappings, AssembleError> {
 }
 
 /// One adapter for each practice.
-pub fn practices(settings: &Settings) -> Result<BTreeMap<PracticeId, Arc<dyn PracticeSystem>>, AssembleError> {
+pub fn practices(
+    settings: &Settings,
+    clock: &Clock,
+) -> Result<BTreeMap<PracticeId, Arc<dyn PracticeSystem>>, AssembleError> {
     let mappings = Arc::new(fhir_mappings(settings.mappings.as_deref())?);
     let mut practices: BTreeMap<PracticeId, Arc<dyn PracticeSystem>> = BTreeMap::new();
     for (id, practice) in &settings.practices {
-        let system = FhirPractice::new(practice, Arc::clone(&mappings))
+        let system = FhirPractice::new(fhir_settings(practice), auth(practice), Arc::clone(&mappings), clock.clone())
             .map_err(|why| AssembleError::Adapter { what: format!("practice {id}"), why })?;
         practices.insert(id.clone(), Arc::new(system));
     }
     Ok(practices)
 }
 
-/// The key that partners' links are made from: configured, or made at the first start and kept in the data directory.
-fn link_key(settings: &Settings) -> Result<LinkKey, AssembleError> {
-    if let Some(key) = &settings.web.link_key {
-        return Ok(LinkKey::from_letters(key.expose()));
-    }
-    let path = settings.data_dir.join("link-key");
-    match std::fs::read(&path) {
-        Ok(bytes) if bytes.len() == 32 => {
-            let mut key = [0u8; 32];
-            key.copy_from_slice(&bytes);
-            Ok(LinkKey::from_bytes(&key))
+fn fhir_settings(practice: &Practice) -> FhirSettings {
+    let organization = match &practice.fhir.organisation {
+        OurOrganisation::Id(id) => OurOrganization::Id(id.clone()),
+        OurOrganisation::Identifier { system, value } => {
+            OurOrganization::Identifier { system: system.clone(), value: value.clone() }
         }
-        Ok(_) => {
-            let why = std::io::Error::other("is not 32 bytes long: put back the file from your backup");
-            Err(AssembleError::File { path, why })
-        }
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-            let key = random::secret_bytes();
-            keep_secret(&path, &key).map_err(|why| AssembleError::File { path, why })?;
-            Ok(LinkKey::from_bytes(&key))
-        }
-        Err(why) => Err(AssembleError::File { path, why }),
+    };
+    FhirSettings {
+        organization: Some(organization),
+        practice_codes_itself: practice.practice_codes_itself,
+        complete_request: practice.complete_request,
+        ..FhirSettings::new(practice.id.clone(), practice.fhir.base.clone())
     }
 }
 
-fn keep_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// How we sign in: a bearer token is read again for each request where it stands in a file.
+fn auth(practice: &Practice) -> Arc<dyn Authorise> {
+    match &practice.fhir.auth {
+        FhirAuth::None => Arc::new(Auth::None),
+        FhirAuth::Bearer(secret) => Arc::new(Auth::Bearer(secret.current())),
+    }
 }
 
 fn place(folder: Option<&Path>) -> String {

@@ -3,7 +3,7 @@
 //! Built once at start from checked settings; everything in it is shared and immutable, but for the directory, which a
 //! sync replaces as a whole.
 
-// pub mod assemble;
+pub mod assemble;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,7 +13,7 @@ use crate::directory::Directory;
 use crate::matching::Matcher;
 use crate::partner::mailer::Mailer;
 use crate::partner::templates::Templates;
-use crate::partner::token::LinkKey;
+use crate::partner::token::ServerKey;
 use crate::practice::PracticeSystem;
 use crate::referral::{PracticeId, ProgrammeId};
 use crate::settings::{Practice, Programme, Settings};
@@ -34,7 +34,7 @@ pub struct Wellbridge {
     /// Writes mails.
     pub templates: Templates,
     /// What partners' links and codes are made from.
-    pub link_key: LinkKey,
+    pub link_key: ServerKey,
     /// The practices' systems.
     pub practices: BTreeMap<PracticeId, Arc<dyn PracticeSystem>>,
     directory: RwLock<Arc<Directory>>,
@@ -62,7 +62,7 @@ pub struct Parts {
     /// Checked.
     pub templates: Templates,
     /// Read or made at the first start.
-    pub link_key: LinkKey,
+    pub link_key: ServerKey,
     /// One for each practice in `settings`.
     pub practices: BTreeMap<PracticeId, Arc<dyn PracticeSystem>>,
 }

@@ -78,6 +78,11 @@ pub fn as_people_say(moment: Timestamp) -> String {
     london_date(moment).strftime("%a %-d %B").to_string()
 }
 
+/// A moment as people say it: `Tue 24 November 10:05`.
+pub fn moment_as_people_say(moment: Timestamp) -> String {
+    moment.to_zoned(london()).strftime("%a %-d %B %H:%M").to_string()
+}
+
 fn step(start: Date, n: u8, holidays: &BankHolidays, next: impl Fn(Date) -> Result<Date, jiff::Error>) -> Date {
     let mut day = start;
     let mut left = n;
@@ -164,6 +169,19 @@ mod tests {
     fn a_day_is_written_as_people_say_it() {
         assert_eq!(as_people_say(moment("2026-12-03T17:00")), "Thu 3 December");
         assert_eq!(as_people_say("2026-07-02T23:30:00Z".parse().unwrap()), "Fri 3 July");
+        assert_eq!(moment_as_people_say("2026-07-02T23:30:00Z".parse().unwrap()), "Fri 3 July 00:30");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn exactly_n_working_days_lie_between_a_moment_and_its_deadline(hour in 0i64..26_000, n in 1u8..30) {
+            let from = moment("2026-01-01T00:00") + jiff::SignedDuration::from_hours(hour);
+            let (holidays, start) = (holidays(), london_date(from));
+            let due = london_date(add_working_days(from, n, &holidays));
+            let between = start.series(jiff::Span::new().days(1)).skip(1).take_while(|day| *day <= due);
+            proptest::prop_assert_eq!(between.filter(|day| holidays.is_working_day(*day)).count(), usize::from(n));
+            proptest::prop_assert!(holidays.is_working_day(due));
+        }
     }
 
     /// Easter Sunday by the anonymous Gregorian algorithm (Meeus, Astronomical Algorithms, chapter 8).

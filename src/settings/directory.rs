@@ -39,7 +39,7 @@ enum KindWord {
 words!(KindWord { File = "file", Http = "http" });
 
 pub(super) fn read(section: Section<'_>) -> Option<BTreeMap<String, Feed>> {
-    let sync_every = section.get::<Duration>("sync_every");
+    let sync_every = section.at_least("sync_every", Duration::from_mins(1), "a minute");
     let feeds = section.section("feeds");
     let each = feeds.each(None);
     if each.is_empty() {
@@ -55,7 +55,11 @@ fn read_feed(id: String, section: Section<'_>, usual: Option<Duration>) -> Optio
     let kind = section.need::<KindWord>("kind", "Write \"file\" or \"http\".");
     let path = section.maybe::<PathBuf>("path");
     let url = section.maybe::<Url>("url");
-    let sync_every = section.maybe::<Duration>("sync_every").map(|own| own.or(usual));
+    let sync_every = match section.maybe::<Duration>("sync_every") {
+        Some(None) => usual,
+        Some(Some(_)) => section.at_least("sync_every", Duration::from_mins(1), "a minute"),
+        None => None,
+    };
     let source = match (kind, path, url) {
         (Some(KindWord::File), Some(Some(path)), Some(None)) => Some(FeedSource::File(path)),
         (Some(KindWord::Http), Some(None), Some(Some(url))) => checked_url(&section, url).map(FeedSource::Http),
@@ -70,7 +74,7 @@ fn read_feed(id: String, section: Section<'_>, usual: Option<Duration>) -> Optio
         _ => None,
     };
     section.finish();
-    Some(Feed { id, source: source?, sync_every: sync_every?? })
+    Some(Feed { id, source: source?, sync_every: sync_every? })
 }
 
 fn checked_url(section: &Section<'_>, mut url: Url) -> Option<Url> {

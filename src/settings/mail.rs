@@ -74,6 +74,8 @@ pub struct SignIn {
     pub secret: Secret,
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AuthWord {
     None,
@@ -93,9 +95,9 @@ pub(super) fn read(section: Section<'_>) -> Option<Mail> {
     let tls_ca_file = section.maybe::<PathBuf>("tls_ca_file");
     let auth = read_auth(&section);
     let from = section.need("from", "It is the mailbox that sends: \"Leeds Wellbeing <referrals@leeds.example>\".");
-    let connect_timeout = section.get("connect_timeout");
-    let command_timeout = section.get("command_timeout");
-    let answer_timeout = section.get("answer_timeout");
+    let connect_timeout = section.at_least("connect_timeout", SECOND, "a second");
+    let command_timeout = section.at_least("command_timeout", SECOND, "a second");
+    let answer_timeout = section.at_least("answer_timeout", SECOND, "a second");
     let max_connections = section.get::<u8>("max_connections").filter(|n| {
         if *n == 0 {
             section.problem("max_connections", "must be 1 or more.");

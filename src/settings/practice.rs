@@ -135,12 +135,7 @@ fn read_fhir(section: &Section<'_>) -> Option<Fhir> {
             "It says who we are on that server: an Organization id, or an identifier as \"system|value\".",
         )
         .and_then(|text| read_organisation(section, &text));
-    let poll_every = section.get::<Duration>("poll_every").filter(|every| {
-        if *every < Duration::from_secs(1) {
-            section.problem("poll_every", "must be a second or more.");
-        }
-        *every >= Duration::from_secs(1)
-    });
+    let poll_every = section.at_least("poll_every", Duration::from_secs(1), "a second");
     let overlap = section.get("overlap");
     Some(Fhir { base: base?, auth: auth?, organisation: organisation?, poll_every: poll_every?, overlap: overlap? })
 }

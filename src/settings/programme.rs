@@ -52,6 +52,13 @@ pub enum Mode {
     },
 }
 
+impl Mode {
+    /// Whether the machine may send an offer for this need alone. A referral that anything else holds waits anyway.
+    pub fn may_send_alone(&self, need: &NeedCode) -> bool {
+        matches!(self, Self::Auto { needs, .. } if needs.contains(need))
+    }
+}
+
 /// Who is told of a safety matter at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Duty {
@@ -124,7 +131,12 @@ fn read(id: &str, section: Section<'_>) -> Option<Programme> {
         }
         *n > 0
     });
-    let retention_days = section.get::<u16>("retention_days");
+    let retention_days = section.get::<u16>("retention_days").filter(|days| {
+        if *days == 0 {
+            section.problem("retention_days", "must be 1 or more.");
+        }
+        *days > 0
+    });
     let locale = section.get::<String>("locale").filter(|locale| {
         let plain = !locale.is_empty() && locale.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if !plain {
@@ -190,14 +202,10 @@ fn read_duty(section: &Section<'_>) -> Option<Duty> {
         "second_duty_address",
         "It is told when nobody opens an alert sent to `duty_address`; use another person's.",
     );
-    let alert_again_after = section.get("alert_again_after");
+    let alert_again_after = section.at_least("alert_again_after", Duration::from_mins(1), "a minute");
     let duty = Duty { address: address?, second_address: second_address?, alert_again_after: alert_again_after? };
     if duty.address == duty.second_address {
         section.problem("second_duty_address", "is the same as `duty_address`. Use another person's.");
-        return None;
-    }
-    if duty.alert_again_after < Duration::from_mins(1) {
-        section.problem("alert_again_after", "must be a minute or more.");
         return None;
     }
     Some(duty)

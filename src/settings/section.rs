@@ -7,6 +7,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 
 use config::{Map, Value, ValueKind};
@@ -78,6 +79,16 @@ impl<'a> Section<'a> {
     /// A value that the compiled-in layer always holds.
     pub(super) fn get<T: Leaf>(&self, name: &str) -> Option<T> {
         self.need(name, "Its default was removed; write it again.")
+    }
+
+    /// A length of time that must not be shorter than `least`, said as `words`.
+    pub(super) fn at_least(&self, name: &str, least: Duration, words: &str) -> Option<Duration> {
+        let length = self.get::<Duration>(name)?;
+        if length < least {
+            self.problem(name, format!("must be {words} or more."));
+            return None;
+        }
+        Some(length)
     }
 
     /// A secret, written as `name` or, better, as a file named by `<name>_file`.

@@ -146,7 +146,9 @@ fn auto_needs_a_list_and_the_officer_who_signed_it() {
         "mode = \"propose\"",
         "mode = \"auto\"\nauto_needs = [\"befriending\"]\nsigned_off_by = \"Dr A. Example\"",
     );
-    assert!(load(&good).is_ok());
+    let mode = &load(&good).unwrap().programmes[&"leeds".into()].mode;
+    assert!(mode.may_send_alone(&"befriending".into()) && !mode.may_send_alone(&"benefits-advice".into()));
+    assert!(!Mode::Propose.may_send_alone(&"befriending".into()));
 }
 
 #[test]
@@ -206,6 +208,17 @@ fn the_environment_wins_over_the_file_and_types_its_text() {
 }
 
 #[test]
+fn names_given_by_people_are_kept_as_they_were_written() {
+    let text = SMALL.replace("[practices.burton-croft]", "[practices.\"Burton.Croft_2\"]");
+    let settings = load_env(&text, &[("WELLBRIDGE__PRACTICES__BURTON.CROFT_2__NAME", "Other")]).unwrap();
+    assert_eq!(settings.practices[&"Burton.Croft_2".into()].name.as_str(), "Other");
+    let nothing = load("").map(|_| ()).unwrap_err().to_string();
+    for key in ["web.public_url", "mail.host", "mail.from", "programmes:", "practices:", "directory.feeds:"] {
+        assert!(nothing.contains(key), "{nothing}");
+    }
+}
+
+#[test]
 fn a_variable_with_a_slip_is_named_and_makes_no_new_section() {
     let said = load_env(
         SMALL,
@@ -256,6 +269,8 @@ fn values_that_make_no_sense_are_refused_with_an_example() {
     for (piece, other, words) in [
         ("host =", "answer_timeout = \"120\"\nhost =", "length of time with its unit"),
         ("host =", "answer_timeout = 120\nhost =", "in quotation marks"),
+        ("host =", "answer_timeout = \"0 s\"\nhost =", "must be a second or more"),
+        ("mode = \"propose\"", "mode = \"propose\"\nalert_again_after = \"5 s\"", "must be a minute or more"),
         ("host =", "port = 70000\nhost =", "0 to 65535"),
         ("host =", "max_connections = 0\nhost =", "must be 1 or more"),
         ("referrals@leeds.example>", "referrals@leeds.example, x@y.example>", "email address"),

@@ -83,7 +83,7 @@ pub(super) fn read_limits(section: Section<'_>) -> Option<Limits> {
         at_least_one(&section, "codes_per_hour"),
         at_least_one(&section, "sign_in_tries"),
     );
-    let code_lasts = section.get("code_lasts");
+    let code_lasts = section.at_least("code_lasts", Duration::from_mins(1), "a minute");
     let code_tries = section.get::<u8>("code_tries").filter(|tries| {
         let sensible = (1..=10).contains(tries);
         if !sensible {
@@ -91,8 +91,8 @@ pub(super) fn read_limits(section: Section<'_>) -> Option<Limits> {
         }
         sensible
     });
-    let link_lasts = section.get("link_lasts");
-    let session_lasts = section.get("session_lasts");
+    let link_lasts = section.at_least("link_lasts", Duration::from_hours(24), "a day");
+    let session_lasts = section.at_least("session_lasts", Duration::from_mins(1), "a minute");
     section.finish();
     Some(Limits {
         link_per_minute: limits.0?,

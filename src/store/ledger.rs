@@ -1,8 +1,8 @@
 //! The ledger: every step an event, every effect a job, both in one transaction.
 //!
 //! [`Tx::record`] is the only door through which a referral moves: it loads the episode, lets the pure lifecycle take
-//! the event, appends it, stores the new standing and queues what has to be done. [`Store::verify`] replays everything
-//! from nothing and compares: referrals received is the sum over states, always.
+//! the event, appends it, stores the new standing and queues what has to be done. `verify` replays everything from
+//! nothing and compares.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::rows::{at, from_json, json, key, ms, word};
+use super::rows::{at, from_json, json, ms, word};
 use super::{Store, StoreError, Tx, queue};
 use crate::referral::episode::{Episode, NeedState, UNREAD};
 use crate::referral::event::{EVENT_VERSION, Effect, Event};
@@ -58,19 +58,6 @@ pub struct Recorded {
     pub recorded: Timestamp,
 }
 
-/// What `ledger verify` found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Verified {
-    /// Referrals received.
-    pub referrals: u64,
-    /// Events replayed.
-    pub events: u64,
-    /// How many stand in each state; sums to `referrals`.
-    pub states: BTreeMap<String, u64>,
-    /// What does not agree, a sentence each; empty is good.
-    pub problems: Vec<String>,
-}
-
 const STANDING: &str = "select id, practice_id, request_id, task_id, task_version, input_version, explanation, seq,
     received, changed, episode from referral where id = $1";
 const INSERT_EVENT: &str = "insert into event (referral_id, seq, programme_id, version, body, occurred, recorded,
@@ -83,7 +70,6 @@ const UPDATE_REFERRAL: &str =
     attention = $8, episode = $9 where id = $1 and seq = $10";
 const EVENTS: &str = "select seq, version, body, occurred, recorded from event where referral_id = $1 order by seq";
 const EFFECT_DONE: &str = "select count(*) from event where effect_id = $1";
-const ALL_IDS: &str = "select id from referral order by id";
 const STATE_COUNTS: &str = "select state, count(*) as n from referral group by state";
 
 impl Tx {
@@ -217,64 +203,10 @@ impl Store {
         let rows = sqlx::query(STATE_COUNTS).fetch_all(self.pool()).await?;
         Ok(rows.iter().map(|r| (r.get::<String, _>("state"), r.get::<i64, _>("n").unsigned_abs())).collect())
     }
-
-    /// Replays every referral from its events and compares with what is stored. `each` is called after every referral,
-    /// for a progress bar.
-    pub async fn verify(&self, mut each: impl FnMut(u64, u64)) -> Result<Verified, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(ALL_IDS).fetch_all(self.pool()).await?;
-        let total = ids.len() as u64;
-        let mut found = Verified { referrals: total, ..Verified::default() };
-        for (done, id) in ids.iter().enumerate() {
-            self.verify_one(key("a referral", id)?, &mut found).await?;
-            each(done as u64 + 1, total);
-        }
-        found.states = self.counts().await?;
-        let sum: u64 = found.states.values().sum();
-        if sum != total {
-            found.problems.push(format!("{total} referrals were received, but the states sum to {sum}"));
-        }
-        Ok(found)
-    }
-
-    async fn verify_one(&self, id: ReferralId, found: &mut Verified) -> Result<(), StoreError> {
-        let Some(stored) = self.standing(id).await? else { return Ok(()) };
-        let events = self.events(id).await?;
-        found.events += events.len() as u64;
-        match replay(id, &events) {
-            Ok(episode) if episode == stored.episode => {}
-            Ok(_) => found.problems.push(format!("{id}: the stored standing is not what its events give")),
-            Err(why) => found.problems.push(format!("{id}: {why}")),
-        }
-        let gap = events.iter().zip(1..).any(|(event, seq)| event.seq != seq) || stored.seq != events.len() as i64;
-        if gap {
-            found.problems.push(format!("{id}: its events are not numbered 1 to {}", stored.seq));
-        }
-        for need in &stored.episode.needs {
-            let open = stored.episode.offers.iter().filter(|o| o.need == need.code && !o.status.is_final()).count();
-            if open > 1 {
-                found.problems.push(format!("{id}: {open} open offers for one need"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The episode that events give, from nothing.
-pub(super) fn replay(id: ReferralId, events: &[Recorded]) -> Result<Episode, String> {
-    let Some((first, rest)) = events.split_first() else { return Err("it has no events".into()) };
-    let Event::Received { practice, programme, facts } = &first.event else {
-        return Err("its first event is not 'received'".into());
-    };
-    let (mut episode, _) = lifecycle::start(id, practice, programme, *facts, first.recorded);
-    for event in rest {
-        let step = lifecycle::step(&episode, &event.event, filing_id(id, event.seq), event.recorded);
-        episode = step.map_err(|refusal| format!("event {} cannot be replayed: {refusal}", event.seq))?.0;
-    }
-    Ok(episode)
 }
 
 /// The id of the filing that event `seq` of a referral may cause: the same at every replay, never the same twice.
-fn filing_id(referral: ReferralId, seq: i64) -> FilingId {
+pub(super) fn filing_id(referral: ReferralId, seq: i64) -> FilingId {
     let mixed = referral.uuid().as_u128() ^ (u128::from(seq.unsigned_abs()) << 1);
     FilingId::from_uuid(uuid::Uuid::from_u128(mixed))
 }
@@ -284,7 +216,7 @@ pub(super) fn floor_ms(now: Timestamp) -> Timestamp {
     at(ms(now))
 }
 
-fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
+pub(super) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
     let id: String = row.get("id");
     Ok(Standing {
         episode: from_json("the standing", &id, row.get("episode"))?,
@@ -321,25 +253,26 @@ fn recorded(id: ReferralId, row: &SqliteRow) -> Result<Recorded, StoreError> {
 }
 
 /// What lists and counts need of an episode.
-struct Summary {
-    state: &'static str,
-    hold: Option<String>,
-    need: String,
-    since: i64,
+#[derive(PartialEq, Eq)]
+pub(super) struct Summary {
+    pub(super) state: &'static str,
+    pub(super) hold: Option<String>,
+    pub(super) need: String,
+    pub(super) since: i64,
 }
 
 impl Summary {
-    fn of(episode: &Episode) -> Result<Self, StoreError> {
-        let hold = episode.hold();
-        // The need that gives the referral its state is the one that a list shows.
+    pub(super) fn of(episode: &Episode) -> Result<Self, StoreError> {
+        let (state, hold) = (episode.state(), episode.hold());
+        // The need that gives the referral its state is the one that a list shows; of several held ones the most
+        // pressing.
         let shown = episode
             .needs
             .iter()
-            .find(|n| matches!((&n.state, hold), (NeedState::Held(why), Some(first)) if *why == first))
-            .or_else(|| episode.needs.iter().find(|n| !n.state.is_final()))
-            .or_else(|| episode.needs.first());
+            .filter(|n| hold.is_none_or(|first| n.state == NeedState::Held(first)))
+            .find(|n| n.state.as_referral_state() == state);
         Ok(Self {
-            state: episode.state().as_str(),
+            state: state.as_str(),
             hold: hold.as_ref().map(word).transpose()?,
             need: shown.map_or_else(|| UNREAD.to_owned(), |n| n.code.to_string()),
             since: shown.map_or(0, |n| ms(n.since)),

@@ -84,7 +84,7 @@ const ASK: &str = "insert into mail (id, programme_id, referral_id, offer_id, ki
 const SETTLE: &str = "update mail set state = $2, attempts = attempts + 1, settled = $3, answer = $4 where id = $1";
 const BY_REFERRAL: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail
     where referral_id = $1 order by asked, id";
-const STATE_OF: &str = "select state from mail where id = $1";
+const BY_ID: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail where id = $1";
 
 /// The left part of the Message-ID of a mail about an offer: the same whenever it is made.
 pub fn offer_mail_id(offer: OfferId, mail: OfferMail) -> String {
@@ -145,9 +145,10 @@ impl Store {
         rows.iter().map(mail_row).collect()
     }
 
-    /// The state of one mail; none where it was never asked for.
-    pub async fn mail_state(&self, id: &str) -> Result<Option<String>, StoreError> {
-        Ok(sqlx::query_scalar(STATE_OF).bind(id).fetch_optional(self.pool()).await?)
+    /// One mail; none where it was never asked for.
+    pub async fn mail(&self, id: &str) -> Result<Option<MailRow>, StoreError> {
+        let row = sqlx::query(BY_ID).bind(id).fetch_optional(self.pool()).await?;
+        row.as_ref().map(mail_row).transpose()
     }
 }
 

@@ -19,6 +19,7 @@ pub mod queue;
 mod referrals;
 mod retention;
 mod rows;
+mod verify;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -33,12 +34,13 @@ use sqlx::{Sqlite, Transaction};
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
 pub use feeds::FeedRow;
-pub use ledger::{Appended, Recorded, Standing, Verified};
+pub use ledger::{Appended, Recorded, Standing};
 pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::Partner;
 pub use practices::Cursor;
 pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, TakenIn};
+pub use verify::Verified;
 
 use crate::referral::lifecycle::Refusal;
 

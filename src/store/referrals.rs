@@ -5,11 +5,12 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{at, from_json, from_word, json, key, ms};
-use super::{Store, StoreError, Tx};
+use super::{Appended, Standing, Store, StoreError, Tx};
 use crate::matching::Match;
 use crate::practice::{RawFhir, Unreadable};
 use crate::referral::episode::{Episode, Facts, Hold};
 use crate::referral::event::Event;
+use crate::referral::facts::under_history;
 use crate::referral::lifecycle::{self, Refusal};
 use crate::referral::{NoteId, OfferId, Ons4, PracticeId, ProgrammeId, Referral, ReferralId, Score, Source};
 
@@ -108,11 +109,10 @@ pub struct NoteRow {
     pub written: Timestamp,
 }
 
-const BY_REQUEST: &str =
-    "select id, input_version, task_version from referral where practice_id = $1 and request_id = $2";
+const BY_REQUEST: &str = "select id from referral where practice_id = $1 and request_id = $2";
 const SET_INPUT: &str = "update referral set input_version = $2, task_id = coalesce($3, task_id), explanation = $4,
     read_again = $5 where id = $1";
-const SET_READ: &str = "update referral set read_again = $2 where id = $1";
+const SET_READ: &str = "update referral set read_again = $2, task_id = coalesce($3, task_id) where id = $1";
 const SET_TASK: &str = "update referral set task_id = $2, task_version = $3 where id = $1";
 const PUT_CONTENT: &str =
     "insert into referral_content (referral_id, programme_id, body, read_at) values ($1, $2, $3, $4)
@@ -161,13 +161,14 @@ impl Tx {
         now: Timestamp,
     ) -> Result<TakenIn, StoreError> {
         let source = &referral.source;
-        let Some((id, known)) = self.known(source).await? else {
+        let Some(known) = self.known(source).await? else {
             if referral.status.is_withdrawn() {
                 return Ok(TakenIn::NeverKnown);
             }
-            let (episode, effects) =
-                lifecycle::start(new_id, &source.practice, programme, facts, super::ledger::floor_ms(now));
-            self.receive(&episode, source, None, effects, super::ledger::floor_ms(now)).await?;
+            let now = super::ledger::floor_ms(now);
+            let facts = under_history(facts, referral.status, None);
+            let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
+            self.receive(&episode, source, None, effects, now).await?;
             self.put_content(new_id, programme, referral, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             if let Some(before) = referral.baseline {
@@ -175,8 +176,12 @@ impl Tx {
             }
             return Ok(TakenIn::New(new_id));
         };
-        self.read_at(id, now).await?;
-        if known == source.version {
+        let id = known.episode.id;
+        let facts = under_history(facts, referral.status, Some(known.episode.facts));
+        let told_before = self.content_in(id).await?.is_some_and(|stored| same_content(stored, referral));
+        // The patient, the consent or the Task may change while the request keeps its version.
+        if known.source.version == source.version && told_before && known.episode.facts == facts {
+            self.read_at(id, source, now).await?;
             return Ok(TakenIn::Same);
         }
         self.put_content(id, programme, referral, now).await?;
@@ -185,17 +190,12 @@ impl Tx {
         if referral.status.is_withdrawn() {
             let by = crate::referral::episode::Actor::Practice;
             return match self.record(id, &Event::Withdrawn { by }, None, now, now).await {
-                Ok(_) => Ok(TakenIn::Withdrawn(id)),
-                Err(StoreError::Refused(_)) => Ok(TakenIn::Same),
+                Ok(Appended::Now(..)) => Ok(TakenIn::Withdrawn(id)),
+                Ok(Appended::Already) | Err(StoreError::Refused(_)) => Ok(TakenIn::Same),
                 Err(error) => Err(error),
             };
         }
-        match self.record(id, &Event::Updated { facts }, None, now, now).await {
-            Ok(_) => Ok(TakenIn::Changed(id)),
-            // A withdrawn referral stays withdrawn; its newer version is kept to be read.
-            Err(StoreError::Refused(Refusal::Withdrawn)) => Ok(TakenIn::Same),
-            Err(error) => Err(error),
-        }
+        self.changed(id, facts, now).await
     }
 
     /// Takes in an entry that could not be read: a referral held, once.
@@ -209,36 +209,54 @@ impl Tx {
     ) -> Result<TakenIn, StoreError> {
         let source = &unreadable.source;
         let facts = Facts { hold: Some(unreadable.hold), ..Facts::default() };
-        let Some((id, known)) = self.known(source).await? else {
-            let (episode, effects) =
-                lifecycle::start(new_id, &source.practice, programme, facts, super::ledger::floor_ms(now));
-            let text = Some(unreadable.explanation.as_str());
-            self.receive(&episode, source, text, effects, super::ledger::floor_ms(now)).await?;
+        let text = Some(unreadable.explanation.as_str());
+        let Some(known) = self.known(source).await? else {
+            let now = super::ledger::floor_ms(now);
+            let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
+            self.receive(&episode, source, text, effects, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             return Ok(TakenIn::New(new_id));
         };
-        self.read_at(id, now).await?;
-        if known == source.version {
+        let id = known.episode.id;
+        // What the person agreed to is not forgotten because their record cannot be read today.
+        let facts = Facts { hold: facts.hold, urgent: false, ..known.episode.facts };
+        if known.source.version == source.version
+            && known.explanation.as_deref() == text
+            && known.episode.facts == facts
+        {
+            self.read_at(id, source, now).await?;
             return Ok(TakenIn::Same);
         }
         self.put_raw(id, programme, &source.version, raw, now).await?;
-        self.set_input(id, source, Some(&unreadable.explanation), now).await?;
+        self.set_input(id, source, text, now).await?;
+        self.changed(id, facts, now).await
+    }
+
+    async fn changed(&mut self, id: ReferralId, facts: Facts, now: Timestamp) -> Result<TakenIn, StoreError> {
         match self.record(id, &Event::Updated { facts }, None, now, now).await {
             Ok(_) => Ok(TakenIn::Changed(id)),
+            // A withdrawn referral stays withdrawn; its newer version is kept to be read.
             Err(StoreError::Refused(Refusal::Withdrawn)) => Ok(TakenIn::Same),
             Err(error) => Err(error),
         }
     }
 
-    async fn known(&mut self, source: &Source) -> Result<Option<(ReferralId, String)>, StoreError> {
-        let row = sqlx::query(BY_REQUEST)
+    async fn known(&mut self, source: &Source) -> Result<Option<Standing>, StoreError> {
+        let id: Option<String> = sqlx::query_scalar(BY_REQUEST)
             .bind(source.practice.as_str())
             .bind(&source.request)
             .fetch_optional(&mut *self.inner)
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        let id = key("a referral", row.get("id"))?;
-        Ok(Some((id, row.get("input_version"))))
+        match id {
+            Some(id) => self.standing(key("a referral", &id)?).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn content_in(&mut self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
+        let body: Option<String> =
+            sqlx::query_scalar(CONTENT).bind(id.to_string()).fetch_optional(&mut *self.inner).await?;
+        body.map(|text| from_json("a referral", &id.to_string(), &text)).transpose()
     }
 
     async fn set_input(
@@ -259,9 +277,14 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that a referral was read at its practice just now.
-    pub async fn read_at(&mut self, id: ReferralId, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(SET_READ).bind(id.to_string()).bind(ms(now)).execute(&mut *self.inner).await?;
+    /// Notes that a referral was read at its practice just now, and its Task where that is new.
+    async fn read_at(&mut self, id: ReferralId, source: &Source, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(SET_READ)
+            .bind(id.to_string())
+            .bind(ms(now))
+            .bind(source.task.as_deref())
+            .execute(&mut *self.inner)
+            .await?;
         Ok(())
     }
 
@@ -296,15 +319,18 @@ impl Tx {
         raw: &RawFhir,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for (position, text) in raw.0.iter().enumerate() {
-            let (hash, bytes) = compressed(text)?;
-            sqlx::query(PUT_RAW_BODY).bind(&hash).bind(bytes).execute(&mut *self.inner).await?;
+        let kept: Vec<(String, Vec<u8>)> =
+            raw.documents.iter().map(|text| compressed(text)).collect::<Result<_, _>>()?;
+        // What the request refers to may change while the request keeps its version: each whole input is kept.
+        let (digest, _) = compressed(&kept.iter().map(|(hash, _)| hash.as_str()).collect::<String>())?;
+        for (position, (hash, bytes)) in kept.iter().enumerate() {
+            sqlx::query(PUT_RAW_BODY).bind(hash).bind(bytes).execute(&mut *self.inner).await?;
             sqlx::query(PUT_RAW_INPUT)
                 .bind(id.to_string())
                 .bind(programme.as_str())
-                .bind(version)
+                .bind(format!("{version} {}", &digest[..12]))
                 .bind(i64::try_from(position).unwrap_or(i64::MAX))
-                .bind(&hash)
+                .bind(hash)
                 .bind(ms(now))
                 .execute(&mut *self.inner)
                 .await?;
@@ -437,6 +463,12 @@ impl Store {
             sqlx::query(WAITING_TOO_LONG).bind(programme.as_str()).bind(ms(since)).fetch_all(self.pool()).await?;
         rows.iter().map(|row| key("a referral", row.get("id"))).collect()
     }
+}
+
+/// Whether the practice tells us the same again; which version and which Task it stands in is no news.
+fn same_content(mut stored: Referral, now: &Referral) -> bool {
+    stored.source = now.source.clone();
+    stored == *now
 }
 
 fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {

@@ -70,7 +70,7 @@ fn sample(name: &'static str, mail: Mail) -> Sample {
         ["https://wellbridge.example/yes", "https://wellbridge.example/no", "https://wellbridge.example/worklist"];
     match &mail {
         Mail::Offer(_) => {
-            must.extend([links[0], links[1], "7GK3-Q2ZD", "Thu 3 December", "Company & \"tea\"", "wellbridge.example"])
+            must.extend([links[0], links[1], "7GK3-Q2ZD", "Thu 3 December", "Company & \"tea\"", "wellbridge.example"]);
         }
         Mail::Reminder(_) => must.extend([links[0], links[1], "7GK3-Q2ZD", "Thu 3 December", "wellbridge.example"]),
         Mail::Cancellation(_) | Mail::PassedOn(_) => must.push("7GK3-Q2ZD"),

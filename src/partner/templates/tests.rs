@@ -113,6 +113,7 @@ fn a_language_without_a_mail_gets_the_compiled_in_one() {
     assert_eq!(templates.render("cy", &code).unwrap().subject, "Eich cod (cyfeirnod 7GK3-Q2ZD)");
     assert!(templates.render("cy", &Mail::Offer(offer())).unwrap().subject.starts_with("Can you help?"));
     assert_eq!(templates.check(), Ok(sample::mails().len() + 1));
+    assert_eq!(templates.languages().into_iter().collect::<Vec<_>>(), ["cy", "en-GB"]);
     let half = Templates::load(Some(&folder("half", &parts[..2]))).unwrap_err();
     assert!(half[0].file.ends_with("code/cy/body.html") && half[0].what.contains("is missing"), "{half:?}");
 }

@@ -1,0 +1,30 @@
+//! Crash points: named places just before and just after each effect on the world, where a test can make the service
+//! die as `kill -9` would, without a word to anybody.
+//!
+//! `tests/crash` starts a debug build with `WELLBRIDGE_CRASH_AT=after:smtp` (or `after:smtp#3`: the third time that the
+//! place is reached) and then counts what was lost and what came twice. A release build has none of this.
+
+/// A place beside an outside effect. In a debug build the process ends here when it was asked to.
+#[cfg(debug_assertions)]
+pub(crate) fn reached(point: &str) {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static WANTED: LazyLock<Option<(String, usize)>> = LazyLock::new(|| {
+        let text = std::env::var("WELLBRIDGE_CRASH_AT").ok()?;
+        let (point, times) = text.split_once('#').unwrap_or((&text, "1"));
+        Some((point.to_owned(), times.parse().unwrap_or(1)))
+    });
+    static REACHED: AtomicUsize = AtomicUsize::new(0);
+
+    let Some((wanted, times)) = WANTED.as_ref() else { return };
+    if wanted == point && REACHED.fetch_add(1, Ordering::SeqCst) + 1 == *times {
+        // No destructor, no flush, no goodbye.
+        std::process::abort();
+    }
+}
+
+/// Nothing, in a release build.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub(crate) fn reached(_point: &str) {}

@@ -1,0 +1,225 @@
+//! What the record says about agreeing to the referral, and about what may return to the GP.
+//!
+//! FHIR has several places for both; `mappings/fhir.toml` says which are read. A Consent resource in force comes before a
+//! code on the request; the latest decision counts; a yes with exceptions counts as a no until a person has read it.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::codes::Mappings;
+use super::json::{self, text};
+use crate::referral::{Consent, Sharing};
+
+/// One Consent resource and whether the practice attached it to the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    /// The Consent.
+    pub(super) resource: &'a Value,
+    /// In `supportingInfo` or contained: about this request, whatever its category says.
+    pub(super) attached: bool,
+}
+
+/// The decision: from Consent resources, else from codes on the request.
+pub(super) fn decide(request: &Value, found: &[Found<'_>], mappings: &Mappings, now: Timestamp) -> Consent {
+    let about = found.iter().filter(|f| f.attached || is_about_referrals(f.resource, mappings)).map(|f| f.resource);
+    let mut latest: Option<(Option<Timestamp>, Consent)> = None;
+    let mut lapsed = false;
+    for resource in about {
+        match said(resource, now) {
+            Said::Decision(decision) => {
+                let at = json::moment(&resource["dateTime"]);
+                // Without dates to tell them apart, a no outweighs a yes.
+                let newer = match &latest {
+                    None => true,
+                    Some((Some(before), _)) if at.is_some_and(|a| a != *before) => at > Some(*before),
+                    Some(_) => decision == Consent::Declined,
+                };
+                if newer {
+                    latest = Some((at, decision));
+                }
+            }
+            Said::Lapsed => lapsed = true,
+            Said::Nothing => {}
+        }
+    }
+    if let Some((_, decision)) = latest {
+        return decision;
+    }
+    match on_request(request, mappings) {
+        Some(decision) => decision,
+        // An agreement that was taken back or ran out is a no, not a blank.
+        None if lapsed => Consent::Declined,
+        None => Consent::NotRecorded,
+    }
+}
+
+enum Said {
+    Decision(Consent),
+    Lapsed,
+    Nothing,
+}
+
+fn said(resource: &Value, now: Timestamp) -> Said {
+    let provision = &resource["provision"];
+    let permits = provision["type"] == "permit";
+    match text(&resource["status"]) {
+        Some("rejected") => Said::Decision(Consent::Declined),
+        Some("active") if json::ended(&provision["period"], now) => {
+            if permits {
+                Said::Lapsed
+            } else {
+                Said::Nothing
+            }
+        }
+        Some("active") => match text(&provision["type"]) {
+            Some("deny") => Said::Decision(Consent::Declined),
+            Some("permit") if has_exception(provision) => Said::Decision(Consent::Declined),
+            Some("permit") => Said::Decision(Consent::Given),
+            _ => Said::Nothing,
+        },
+        Some("inactive") if permits => Said::Lapsed,
+        _ => Said::Nothing,
+    }
+}
+
+/// Nested provisions are exceptions to the root (FHIR R4 Consent).
+fn has_exception(provision: &Value) -> bool {
+    json::list(&provision["provision"]).any(|p| p["type"] == "deny" || has_exception(p))
+}
+
+fn is_about_referrals(resource: &Value, mappings: &Mappings) -> bool {
+    let concepts = || {
+        json::list(&resource["category"]).chain([&resource["scope"]]).chain(json::list(&resource["provision"]["code"]))
+    };
+    let coded = concepts()
+        .flat_map(json::codings)
+        .any(|(system, code)| mappings.consent.about.iter().any(|c| c.is(system, code)));
+    coded
+        || json::list(&resource["category"]).filter_map(json::words).any(|w| {
+            let lower = w.to_lowercase();
+            mappings.consent.words.iter().any(|word| lower.contains(word.as_str()))
+        })
+}
+
+fn on_request(request: &Value, mappings: &Mappings) -> Option<Consent> {
+    let said = ["orderDetail", "category", "reasonCode"]
+        .into_iter()
+        .flat_map(|place| json::list(&request[place]))
+        .flat_map(json::codings)
+        .filter_map(|(system, code)| mappings.consent.code.iter().find_map(|m| m.of(system, code)));
+    said.reduce(|a, b| if b == Consent::Declined { b } else { a })
+}
+
+/// What may return to the GP: the narrowest of what is said anywhere; codes only where nothing is.
+pub(super) fn sharing(request: &Value, found: &[Found<'_>], mappings: &Mappings) -> Sharing {
+    let consents = || found.iter().map(|f| f.resource);
+    let concepts = ["orderDetail", "category"]
+        .into_iter()
+        .flat_map(|place| json::list(&request[place]))
+        .chain(consents().flat_map(|c| json::list(&c["category"]).chain(json::list(&c["provision"]["code"]))));
+    let extended = std::iter::once(request)
+        .chain(consents())
+        .flat_map(|r| json::extensions(r, &mappings.sharing.extension))
+        .filter_map(|e| text(&e["valueCode"]).or_else(|| text(&e["valueCoding"]["code"])))
+        .filter_map(|code| mappings.sharing.code.iter().find(|m| m.code == code).map(|m| m.means));
+    let coded = concepts
+        .flat_map(json::codings)
+        .filter_map(|(system, code)| mappings.sharing.code.iter().find_map(|m| m.of(system, code)));
+    coded.chain(extended).min_by_key(|s| width(*s)).unwrap_or_default()
+}
+
+fn width(sharing: Sharing) -> u8 {
+    match sharing {
+        Sharing::Nothing => 0,
+        Sharing::CodesOnly => 1,
+        Sharing::Full => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-24T12:00:00Z".parse().unwrap()
+    }
+
+    fn decided(request: &Value, consents: &[Value], attached: bool) -> Consent {
+        let found: Vec<Found<'_>> = consents.iter().map(|resource| Found { resource, attached }).collect();
+        decide(request, &found, &Mappings::builtin().unwrap(), now())
+    }
+
+    fn consent(status: &str, kind: &str, date: &str) -> Value {
+        json!({"resourceType": "Consent", "status": status, "dateTime": date, "provision": {"type": kind}})
+    }
+
+    #[test]
+    fn the_latest_decision_in_force_counts() {
+        let yes = consent("active", "permit", "2026-11-20");
+        let no = consent("active", "deny", "2026-11-21");
+        let rejected = consent("rejected", "permit", "2026-11-22");
+        let inactive = consent("inactive", "permit", "2026-11-23");
+        let draft = consent("draft", "permit", "2026-11-23");
+        let mut expired = yes.clone();
+        expired["provision"]["period"] = json!({"end": "2026-01-01"});
+        let mut excepted = yes.clone();
+        excepted["provision"]["provision"] = json!([{"type": "deny"}]);
+        for (consents, expected) in [
+            (vec![yes.clone()], Consent::Given),
+            (vec![no.clone()], Consent::Declined),
+            (vec![yes.clone(), no.clone()], Consent::Declined),
+            (vec![consent("active", "permit", "2026-11-23"), no.clone()], Consent::Given),
+            (vec![no, consent("active", "permit", "2026-11-23")], Consent::Given),
+            (vec![rejected], Consent::Declined),
+            (vec![inactive.clone()], Consent::Declined),
+            (vec![inactive, yes.clone()], Consent::Given),
+            (vec![draft], Consent::NotRecorded),
+            (vec![expired], Consent::Declined),
+            (vec![excepted], Consent::Declined),
+            (vec![json!({"status": "active"})], Consent::NotRecorded),
+            (vec![consent("active", "permit", ""), consent("active", "deny", "")], Consent::Declined),
+            (vec![], Consent::NotRecorded),
+        ] {
+            assert_eq!(decided(&json!({}), &consents, true), expected, "{consents:?}");
+        }
+    }
+
+    #[test]
+    fn a_consent_found_by_search_counts_only_if_it_is_about_this() {
+        let mut research = consent("active", "deny", "2026-11-20");
+        research["category"] = json!([{"text": "Research register"}]);
+        assert_eq!(decided(&json!({}), &[research], false), Consent::NotRecorded);
+        let mut share = consent("active", "permit", "2026-11-20");
+        share["category"] = json!([{"text": "Consent to share referral information with a community service"}]);
+        assert_eq!(decided(&json!({}), &[share], false), Consent::Given);
+    }
+
+    #[test]
+    fn a_code_on_the_request_counts_where_no_consent_does() {
+        let coded =
+            |code: &str| json!({"orderDetail": [{"coding": [{"system": "http://snomed.info/sct", "code": code}]}]});
+        assert_eq!(decided(&coded("319951000000105"), &[], true), Consent::Given);
+        assert_eq!(decided(&coded("320011000000108"), &[], true), Consent::Declined);
+        let no = consent("active", "deny", "2026-11-21");
+        assert_eq!(decided(&coded("319951000000105"), &[no], true), Consent::Declined);
+    }
+
+    #[test]
+    fn the_narrowest_sharing_wins_and_none_means_codes_only() {
+        let system = "https://wellbridge.example/fhir/CodeSystem/sharing";
+        let coded = |code: &str| json!({"coding": [{"system": system, "code": code}]});
+        let read = |request: Value, consents: Vec<Value>| {
+            let found: Vec<Found<'_>> = consents.iter().map(|resource| Found { resource, attached: true }).collect();
+            sharing(&request, &found, &Mappings::builtin().unwrap())
+        };
+        assert_eq!(read(json!({}), vec![]), Sharing::CodesOnly);
+        assert_eq!(read(json!({"orderDetail": [coded("full")]}), vec![]), Sharing::Full);
+        let nothing = json!({"provision": {"code": [coded("nothing")]}});
+        assert_eq!(read(json!({"category": [coded("full")]}), vec![nothing]), Sharing::Nothing);
+        let url = "https://wellbridge.example/fhir/StructureDefinition/sharing";
+        assert_eq!(read(json!({"extension": [{"url": url, "valueCode": "full"}]}), vec![]), Sharing::Full);
+        assert_eq!(read(json!({"orderDetail": [{"coding": [{"code": "full"}]}]}), vec![]), Sharing::CodesOnly);
+    }
+}

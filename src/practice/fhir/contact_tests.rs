@@ -1,0 +1,121 @@
+//! Notes as GPs write them, and what they say about contact.
+
+use super::*;
+
+fn rule(note: &str) -> SafeContact {
+    read(&[note], Some(Gender::Female))
+}
+
+#[test]
+fn a_plain_rule_is_quoted_word_for_word() {
+    for (note, words) in [
+        (
+            "Not sleeping. Hiding it from wife - ring his mobile not landline. No SI.",
+            "Hiding it from wife - ring his mobile not landline.",
+        ),
+        ("Lives w mum. Phones terrify him - EMAIL ONLY. Mood ok.", "Phones terrify him - EMAIL ONLY."),
+        (
+            "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.",
+            "DO NOT ring old landline or text - new mobile only, 9-12 when she's at work.",
+        ),
+        (
+            "He collects the post, so please nothing in writing. Urdu.",
+            "He collects the post, so please nothing in writing.",
+        ),
+        ("Needs F2F w BSL, no phone.", "Needs F2F w BSL, no phone."),
+        ("Keen. Please do not phone.", "Please do not phone."),
+        ("Deaf. Don’t phone, text is fine.", "Don’t phone, text is fine."),
+        ("Contact by email please.", "Contact by email please."),
+        ("Never leave a voicemail.", "Never leave a voicemail."),
+        ("Best to ring after 4pm as she works.", "Best to ring after 4pm as she works."),
+        ("Prefers texts to calls.", "Prefers texts to calls."),
+        ("Do not contact her husband.", "Do not contact her husband."),
+        ("Do not contact on the landline.", "Do not contact on the landline."),
+        ("Do not call before 11.", "Do not call before 11."),
+        ("Won't answer withheld numbers or an unknown phone.", "Won't answer withheld numbers or an unknown phone."),
+        ("Please only ring her mobile.", "Please only ring her mobile."),
+        ("No letters to the house.", "No letters to the house."),
+        ("Safe to call between 9 and 12.", "Safe to call between 9 and 12."),
+        ("c/o surgery for post.", "c/o surgery for post."),
+        ("Please don't leave messages with family.", "Please don't leave messages with family."),
+        ("All contact through her social worker please.", "All contact through her social worker please."),
+        ("Do not use the landline.", "Do not use the landline."),
+        ("Nothing to be sent to the house.", "Nothing to be sent to the house."),
+        ("She can only talk when he is out.", "She can only talk when he is out."),
+        ("Can't use the phone, hearing loss.", "Can't use the phone, hearing loss."),
+        ("Text before calling.", "Text before calling."),
+    ] {
+        assert_eq!(rule(note), SafeContact::Only(words.to_owned()), "{note}");
+    }
+}
+
+#[test]
+fn words_that_say_nobody_may_contact_prohibit() {
+    for note in [
+        "Do not contact.",
+        "Please do not contact her.",
+        "Wants help for later. Must not be contacted.",
+        "She asked not to be contacted.",
+        "Nobody is to contact her.",
+        "No one should contact the patient.",
+        "Don't contact the patient under any circumstances.",
+        "It is not safe to contact her.",
+        "Does not want to be contacted.",
+        "Under no circumstances contact her.",
+        "NO CONTACT WITH PATIENT",
+    ] {
+        assert_eq!(rule(note), SafeContact::Prohibited, "{note}");
+    }
+}
+
+#[test]
+fn words_that_hedge_or_contradict_are_for_a_person() {
+    for note in [
+        "Please be careful when ringing, he is often there.",
+        "Careful with letters.",
+        "Do not contact until I have spoken to her.",
+        "Email only. Ring her on Tuesday.",
+        "Do not phone. Call her mobile after the weekend.",
+        "Her husband reads her messages.",
+        "He always answers the phone.",
+        "Ok to ring? Please ring her mobile?",
+        "Contact via the surgery please.",
+        "No contact please.",
+        "Do not contact the patient directly.",
+        "Speak to me before contacting her.",
+        "She does not consent to being contacted.",
+    ] {
+        assert!(matches!(rule(note), SafeContact::Unclear(_)), "{note}: {:?}", rule(note));
+    }
+}
+
+#[test]
+fn telling_about_telephones_letters_and_silence_is_no_rule() {
+    for note in [
+        "Would love a regular visitor or someone to ring for a chat.",
+        "Lonely. Nobody calls. Pls help if you can.",
+        "Daughter in Hull rings daily. Mood fine, laughing on phone.",
+        "Telephone appt 16/11 11:20. Via phone interp.",
+        "Her children don't ring. Never written a CV.",
+        "Keeps all her post in a carrier bag behind the sofa and hasn't opened any of it since Easter.",
+        "Has smartphone, uses it for calls only. Needs teaching, not someone to do it for her.",
+        "He can't manage email or online forms and finds that embarrassing.",
+        "No contact with his children since the separation. Gets no letters.",
+        "Letter says ESA ends. Has letter + records printed. I have said I'll write the letter.",
+        "Somebody to talk to, on the phone or sat with her.",
+        "She left me a message. Non-molestation order, no contact order in place.",
+        "Please don't call it depression.",
+        "Wants contact with other people who have it.",
+        "Very careful with money. Nothing in cupboards till pay on 3rd.",
+        "She came for a letter: she wants the council to move her.",
+        "",
+    ] {
+        assert_eq!(rule(note), SafeContact::Open, "{note}");
+    }
+}
+
+#[test]
+fn whose_post_he_collects_depends_on_the_person() {
+    assert_eq!(read(&["He collects the post."], Some(Gender::Male)), SafeContact::Open);
+    assert!(matches!(read(&["He collects the post."], Some(Gender::Female)), SafeContact::Unclear(_)));
+}

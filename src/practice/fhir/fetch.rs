@@ -1,0 +1,221 @@
+//! Fetching what requests refer to: a batch for each type, never one request for each referral.
+//!
+//! Two sorts of things are fetched. Without the *essential* (the request, its patient) there is no referral, so a
+//! transient failure is an error of the page and the whole page is read again. The *welcome* (who asked, conditions, consents)
+//! may be something that this system does not offer; then it is done without. A system that asks to wait, or shuts the
+//! door, is an error either way: a consent that could not be read is not a consent that is not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::bundle;
+use super::client::{Client, Fault};
+use super::intake::references;
+use super::json;
+use super::resolver::{Known, Resource, Target};
+use crate::effect::EffectError;
+
+/// Requests under way at one time to one practice.
+const AT_ONCE: usize = 4;
+/// Values in one search.
+const BATCH: usize = 50;
+/// What may be fetched because a request refers to it.
+const FOLLOWED: &[&str] = &[
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Condition",
+    "Observation",
+    "Consent",
+    "QuestionnaireResponse",
+];
+
+/// What to search for: type → parameter → values.
+type Wanted = BTreeMap<(String, &'static str), BTreeSet<String>>;
+
+/// Fetches into one [`Known`].
+pub(super) struct Fetch<'a> {
+    pub(super) client: &'a Client,
+}
+
+impl Fetch<'_> {
+    /// Everything that these requests refer to and intake reads, in three rounds.
+    pub(super) async fn around(&self, known: &mut Known, requests: &[Arc<Resource>]) -> Result<(), EffectError> {
+        let mut wanted = Wanted::new();
+        for request in requests.iter().map(|r| &r.value) {
+            for reference in references(request) {
+                let fallback = std::ptr::eq(reference, &raw const request["subject"]).then_some("Patient");
+                want(&mut wanted, known, reference, fallback);
+            }
+        }
+        self.gather(known, wanted).await?;
+        self.gather(known, behind(known)).await?;
+        self.gather(known, consents(known, requests)).await
+    }
+
+    /// The requests that these Tasks are about.
+    pub(super) async fn focuses(&self, known: &mut Known, tasks: &[Arc<Resource>]) -> Result<(), EffectError> {
+        let mut wanted = Wanted::new();
+        for task in tasks {
+            if let Target::Local(kind, id) = known.target(&task.value["focus"])
+                && kind == "ServiceRequest"
+                && known.key(&format!("{kind}/{id}")).is_none()
+            {
+                wanted.entry((kind, "_id")).or_default().insert(id);
+            }
+        }
+        self.gather(known, wanted).await
+    }
+
+    /// Every Task about these requests.
+    pub(super) async fn tasks(&self, known: &mut Known, requests: &[Arc<Resource>]) -> Result<(), EffectError> {
+        let keys: BTreeSet<String> = requests.iter().filter_map(|r| json::key(&r.value)).collect();
+        self.gather(known, Wanted::from([(("Task".to_owned(), "focus"), keys)])).await
+    }
+
+    async fn gather(&self, known: &mut Known, wanted: Wanted) -> Result<(), EffectError> {
+        let mut under_way = Vec::new();
+        for ((kind, param), values) in wanted {
+            let values: Vec<String> = values.into_iter().collect();
+            for chunk in values.chunks(BATCH) {
+                let ask = Ask { client: self.client.clone(), kind: kind.clone(), param };
+                under_way.push(ask.batch(chunk.to_vec()));
+            }
+        }
+        let found: Vec<Vec<Arc<Resource>>> = stream::iter(under_way).buffer_unordered(AT_ONCE).try_collect().await?;
+        for resource in found.into_iter().flatten() {
+            known.add(None, resource);
+        }
+        Ok(())
+    }
+}
+
+/// One type, asked for by one parameter. Owned, so that several can be under way at once.
+#[derive(Clone)]
+struct Ask {
+    client: Client,
+    kind: String,
+    param: &'static str,
+}
+
+impl Ask {
+    async fn batch(self, values: Vec<String>) -> Result<Vec<Arc<Resource>>, EffectError> {
+        match self.search(&values.join(",")).await {
+            Ok((found, Whole::Yes)) => Ok(found),
+            // The page was cut: ask for each, so that nobody seems to be missing who is not.
+            Ok((mut found, Whole::No)) => {
+                found.extend(self.singly(values).await?);
+                Ok(found)
+            }
+            Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => {
+                Err(error)
+            }
+            Err(_) if self.param == "_id" && is_essential(&self.kind) => self.singly(values).await,
+            // Not offered here.
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    async fn singly(&self, values: Vec<String>) -> Result<Vec<Arc<Resource>>, EffectError> {
+        let each: Vec<_> = values.into_iter().map(|value| self.clone().one(value)).collect();
+        let found: Vec<Vec<Arc<Resource>>> = stream::iter(each).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn one(self, value: String) -> Result<Vec<Arc<Resource>>, EffectError> {
+        if self.param != "_id" {
+            return Ok(self.search(&value).await.map(|(found, _)| found)?);
+        }
+        match self.client.read(&self.kind, &value).await {
+            // A resource that is no JSON is as good as not there: its request is held, the page goes on.
+            Ok(answer) => {
+                let value = answer.value().ok();
+                Ok(value.map(|value| Arc::new(Resource { raw: answer.raw, value })).into_iter().collect())
+            }
+            Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => {
+                Err(error)
+            }
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    async fn search(&self, value: &str) -> Result<(Vec<Arc<Resource>>, Whole), Fault> {
+        let form = [(self.param, value), ("_count", "200")];
+        let page = bundle::read(&self.client.search(&self.kind, &form).await?.raw)?;
+        let ours = |r: &Arc<Resource>| json::kind(&r.value) == self.kind;
+        let found: Vec<Arc<Resource>> = page.entries.iter().filter_map(|e| e.resource.clone()).filter(ours).collect();
+        let cut = page.next.is_some() || page.total.is_some_and(|total| total > found.len() as u64);
+        Ok((found, if cut { Whole::No } else { Whole::Yes }))
+    }
+}
+
+/// Whether a search gave all it found.
+#[derive(Clone, Copy)]
+enum Whole {
+    Yes,
+    No,
+}
+
+fn is_essential(kind: &str) -> bool {
+    matches!(kind, "Patient" | "ServiceRequest")
+}
+
+fn want(wanted: &mut Wanted, known: &Known, reference: &Value, fallback: Option<&str>) {
+    let target = known.target(reference);
+    if known.find(&target).is_some() {
+        return;
+    }
+    match target {
+        Target::Local(kind, id) if FOLLOWED.contains(&kind.as_str()) => {
+            wanted.entry((kind, "_id")).or_default().insert(id);
+        }
+        Target::Logical(kind, system, value) => {
+            let kind = kind.or_else(|| fallback.map(str::to_owned)).filter(|k| FOLLOWED.contains(&k.as_str()));
+            if let Some(kind) = kind {
+                wanted.entry((kind, "identifier")).or_default().insert(format!(
+                    "{}|{}",
+                    escaped(&system),
+                    escaped(&value)
+                ));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A token's parts may hold what separates tokens.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace(',', "\\,").replace('|', "\\|").replace('$', "\\$")
+}
+
+/// Who stands behind a role, and the patient's practice.
+fn behind(known: &Known) -> Wanted {
+    let mut wanted = Wanted::new();
+    for role in known.all("PractitionerRole") {
+        for part in ["practitioner", "organization"] {
+            want(&mut wanted, known, &role.value[part], None);
+        }
+    }
+    for patient in known.all("Patient") {
+        let places = json::list(&patient.value["generalPractitioner"]).chain([&patient.value["managingOrganization"]]);
+        for place in places.filter(|p| matches!(known.target(p), Target::Local(kind, _) if kind == "Organization")) {
+            want(&mut wanted, known, place, None);
+        }
+    }
+    wanted
+}
+
+/// Consents of those patients whose request came with none.
+fn consents(known: &Known, requests: &[Arc<Resource>]) -> Wanted {
+    let without = requests.iter().map(|r| &r.value).filter(|request| {
+        let attached = json::list(&request["supportingInfo"]).filter_map(|reference| known.follow(reference, request));
+        !attached.chain(json::list(&request["contained"])).any(|r| json::kind(r) == "Consent")
+    });
+    let patients = without.filter_map(|request| known.follow(&request["subject"], request)).filter_map(json::key);
+    let keys: BTreeSet<String> = patients.filter(|key| known.key(key).is_some()).collect();
+    Wanted::from([(("Consent".to_owned(), "patient"), keys)])
+}

@@ -1,0 +1,400 @@
+//! A `ServiceRequest` and what it refers to, read as the domain's [`Referral`] — or as [`Unreadable`], with a reason that a
+//! practice manager understands. Pure: what could be fetched is already in [`Known`].
+//!
+//! Stands between the poll (which fetched) and the ledger (which stores). Nothing is lost here: whatever was sent to us
+//! becomes an input of one sort or the other.
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::codes::{Mappings, SNOMED};
+use super::consent::{self, Found};
+use super::json::{self, text};
+use super::resolver::{Known, Resource, Target};
+use super::{contact, patient, requester, scores};
+use crate::practice::{Input, RawFhir, Unreadable};
+use crate::referral::content::{Priority, Reason, ReasonFrom, RequestStatus};
+use crate::referral::episode::Hold;
+use crate::referral::{Patient, PracticeId, Referral, SafeContact, SnomedCode, Source};
+
+/// What reading needs beside the request itself.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) practice: &'a PracticeId,
+    pub(super) mappings: &'a Mappings,
+    pub(super) known: &'a Known,
+    pub(super) now: Timestamp,
+}
+
+/// Why a request is no referral yet.
+struct Refusal(Hold, String);
+
+fn refuse<T>(hold: Hold, explanation: &str) -> Result<T, Refusal> {
+    Err(Refusal(hold, explanation.to_owned()))
+}
+
+impl Reader<'_> {
+    /// Reads one request with its Task, where there is one.
+    pub(super) fn input(&self, full_url: Option<&str>, request: &Resource, task: Option<&Resource>) -> Input {
+        let raw = self.raw(request, task);
+        let source = self.source(full_url, request, task);
+        match self.referral(source.clone(), &request.value, task.map(|t| &t.value)) {
+            Ok(referral) => Input::Readable(Box::new(referral), raw),
+            Err(Refusal(hold, explanation)) => Input::Unreadable(Unreadable { source, hold, explanation }, raw),
+        }
+    }
+
+    /// A Task of ours whose request cannot be read: held under the request's id where the Task names one.
+    pub(super) fn task_alone(&self, task: &Resource) -> Input {
+        let focus = &task.value["focus"];
+        let (request, explanation) = match self.known.target(focus) {
+            Target::Local(kind, id) if kind == "ServiceRequest" => (
+                id,
+                "The Task points to a request (ServiceRequest) that the practice's system does not give. \
+                 Check that it still exists and that Wellbridge may read it.".to_owned(),
+            ),
+            Target::Local(kind, id) => (
+                format!("{kind}/{id}"),
+                format!("The Task points to a {kind}. A referral must be a ServiceRequest: send it as one."),
+            ),
+            Target::Foreign => (
+                hash(&task.raw),
+                "The Task points to a request on another system. Wellbridge reads this practice's own system only: \
+                 send the request through it.".to_owned(),
+            ),
+            _ => (
+                json::key(&task.value).unwrap_or_else(|| hash(&task.raw)),
+                "The Task does not say which request it is about (its focus is missing). Send it again with the request.".to_owned(),
+            ),
+        };
+        let source = Source {
+            practice: self.practice.clone(),
+            request,
+            task: text(&task.value["id"]).map(str::to_owned),
+            version: version(task),
+        };
+        let raw = RawFhir { documents: vec![task.raw.clone()], task_version: version_id(&task.value) };
+        Input::Unreadable(Unreadable { source, hold: Hold::UnreadableRequest, explanation }, raw)
+    }
+
+    /// An entry that holds nothing like a request.
+    pub(super) fn stray(&self, full_url: Option<&str>, entry: &str) -> Input {
+        let request = full_url.map_or_else(|| hash(entry), str::to_owned);
+        let source = Source { practice: self.practice.clone(), request, task: None, version: hash(entry) };
+        let explanation = "The practice's system sent an entry that is not a request (ServiceRequest). \
+                           Find it by its raw text and send it again as a request."
+            .to_owned();
+        let raw = RawFhir { documents: vec![entry.to_owned()], task_version: None };
+        Input::Unreadable(Unreadable { source, hold: Hold::UnreadableRequest, explanation }, raw)
+    }
+
+    fn source(&self, full_url: Option<&str>, request: &Resource, task: Option<&Resource>) -> Source {
+        let id = text(&request.value["id"]).or(full_url);
+        Source {
+            practice: self.practice.clone(),
+            request: id.map_or_else(|| hash(&request.raw), str::to_owned),
+            task: task.and_then(|t| text(&t.value["id"])).map(str::to_owned),
+            version: version(request),
+        }
+    }
+
+    fn raw(&self, request: &Resource, task: Option<&Resource>) -> RawFhir {
+        let mut documents = vec![request.raw.clone()];
+        documents.extend(task.map(|t| t.raw.clone()));
+        let person = self.known.find(&self.known.target(&request.value["subject"]));
+        let others = references(&request.value).filter_map(|r| self.known.find(&self.known.target(r)));
+        let consents = self.known.all("Consent").filter(|c| self.is_of_subject(&c.value, &request.value));
+        for document in person.into_iter().chain(others).chain(consents) {
+            if !documents.contains(&document.raw) {
+                documents.push(document.raw.clone());
+            }
+        }
+        RawFhir { documents, task_version: task.and_then(|t| version_id(&t.value)) }
+    }
+
+    fn referral(&self, source: Source, request: &Value, task: Option<&Value>) -> Result<Referral, Refusal> {
+        let status = status(request, task)?;
+        let record = self.subject(request, task);
+        let (record, person) = match record.and_then(|r| Ok((Some(r), self.patient(r)?))) {
+            Ok(read) => read,
+            // A withdrawal must never wait for a patient who cannot be read any more.
+            Err(_) if status.is_withdrawn() => (None, Patient::default()),
+            Err(refusal) => return Err(refusal),
+        };
+        let mut person = person;
+        if patient::is_restricted(request, self.mappings) {
+            person.restricted = true;
+            person.address = None;
+        }
+        let consents = self.consents(request);
+        Ok(Referral {
+            source,
+            status,
+            authored: json::moment(&request["authoredOn"]),
+            priority: priority(request).max(task.map_or(Priority::Routine, priority)),
+            practice_name: requester::practice_name(request, record, self.known),
+            requester: requester::requester(request, self.known, self.now),
+            reasons: self.reasons(request, task),
+            consent: consent::decide(request, &consents, self.mappings, self.now),
+            safe_contact: self.safe_contact(request, task, record, &person),
+            sharing: consent::sharing(request, &consents, self.mappings),
+            baseline: scores::baseline(self.supporting(request), &self.mappings.ons4),
+            patient: person,
+        })
+    }
+
+    /// The patient's record, or why there is none.
+    fn subject<'s>(&'s self, request: &'s Value, task: Option<&Value>) -> Result<&'s Value, Refusal> {
+        let subject = &request["subject"];
+        let target = self.known.target(subject);
+        if target == Target::Nowhere {
+            return refuse(
+                Hold::NoSubject,
+                "The request names no patient (subject is missing). Add the patient and send it again.",
+            );
+        }
+        if let Target::Local(kind, _) = &target
+            && kind != "Patient"
+        {
+            return refuse(
+                Hold::UnreadableRequest,
+                "The request is about a group or a thing, not a patient. Send one request for each patient.",
+            );
+        }
+        if let Some(task_for) = task.map(|t| self.known.target(&t["for"]))
+            && matches!((&task_for, &target), (Target::Local(..), Target::Local(..)))
+            && task_for != target
+        {
+            return refuse(
+                Hold::UnreadableRequest,
+                "The Task and its request name two different patients. Find out which is right before anything is sent.",
+            );
+        }
+        if target == Target::Foreign {
+            return refuse(
+                Hold::PatientUnreadable,
+                "The patient's record lies on another system than the practice's own, and Wellbridge does not go there.",
+            );
+        }
+        match self.known.follow(subject, request) {
+            Some(found) if json::kind(found) == "Patient" => Ok(found),
+            Some(_) => {
+                refuse(Hold::PatientUnreadable, "What the request names as its patient is not a patient's record.")
+            }
+            None => refuse(
+                Hold::PatientUnreadable,
+                "The practice's system does not give the patient's record (deleted, merged, or not open to Wellbridge). \
+                 Check the patient on the request.",
+            ),
+        }
+    }
+
+    fn patient(&self, record: &Value) -> Result<Patient, Refusal> {
+        patient::read(record, self.mappings, self.now).or_else(|patient::BadNhsNumber| {
+            refuse(
+                Hold::BadNhsNumber,
+                "The patient's NHS number cannot be right: it needs ten digits of which the last is a check digit, and only \
+                 one number. It may be somebody else's. Correct it on the patient's record.",
+            )
+        })
+    }
+
+    fn reasons(&self, request: &Value, task: Option<&Value>) -> Vec<Reason> {
+        let mut reasons: Vec<Reason> =
+            json::list(&request["reasonCode"]).filter_map(|c| reason(ReasonFrom::ReasonCode, c, None)).collect();
+        for reference in json::list(&request["reasonReference"]) {
+            let found = self.known.follow(reference, request).filter(|r| !is_void(r) && self.same_subject(r, request));
+            let display = text(&reference["display"]);
+            let concept = found.map_or(&Value::Null, |r| &r["code"]);
+            reasons.extend(reason(ReasonFrom::Condition, concept, display));
+            reasons.extend(found.into_iter().flat_map(|r| notes(r, ReasonFrom::Condition)));
+        }
+        reasons.extend(notes(request, ReasonFrom::Note));
+        let instruction = text(&request["patientInstruction"]).map(|t| words(ReasonFrom::Instruction, t));
+        reasons.extend(instruction);
+        reasons.extend(
+            json::list(&request["orderDetail"])
+                .filter_map(|d| text(&d["text"]))
+                .map(|t| words(ReasonFrom::Instruction, t)),
+        );
+        reasons.extend(task.into_iter().flat_map(|t| notes(t, ReasonFrom::Note)));
+        reasons
+    }
+
+    fn safe_contact(
+        &self,
+        request: &Value,
+        task: Option<&Value>,
+        record: Option<&Value>,
+        person: &Patient,
+    ) -> SafeContact {
+        // The code alone is unmistakable, so it counts under any system.
+        let coded = json::list(&request["orderDetail"])
+            .flat_map(json::codings)
+            .any(|(_, code)| self.mappings.contact_prohibited.iter().any(|c| c.code == code));
+        if coded {
+            return SafeContact::Prohibited;
+        }
+        let written = json::list(&request["note"])
+            .chain(task.into_iter().flat_map(|t| json::list(&t["note"])))
+            .chain(json::list(&request["orderDetail"]))
+            .chain(json::list(&request["reasonCode"]))
+            .filter_map(|n| text(&n["text"]))
+            .chain(text(&request["patientInstruction"]));
+        let read = contact::read(&written.collect::<Vec<_>>(), person.gender);
+        let preference = || record.and_then(|r| patient::contact_preference(r, self.mappings));
+        match read {
+            SafeContact::Open => preference().map_or(SafeContact::Open, SafeContact::Only),
+            rule => rule,
+        }
+    }
+
+    fn consents<'s>(&'s self, request: &'s Value) -> Vec<Found<'s>> {
+        let attached: Vec<&Value> = self
+            .supporting(request)
+            .chain(json::list(&request["contained"]))
+            .filter(|r| json::kind(r) == "Consent" && self.same_subject(r, request))
+            .collect();
+        let mut found: Vec<Found<'_>> = attached.iter().map(|resource| Found { resource, attached: true }).collect();
+        let others = self.known.all("Consent").map(|r| &r.value).filter(|c| self.is_of_subject(c, request));
+        found.extend(others.filter(|c| !attached.contains(c)).map(|resource| Found { resource, attached: false }));
+        found
+    }
+
+    fn supporting<'s>(&'s self, request: &'s Value) -> impl Iterator<Item = &'s Value> {
+        json::list(&request["supportingInfo"])
+            .filter_map(|reference| self.known.follow(reference, request))
+            .filter(|r| self.same_subject(r, request))
+    }
+
+    /// Not about somebody else; a resource that names nobody is taken as the request's.
+    fn same_subject(&self, resource: &Value, request: &Value) -> bool {
+        let about = [&resource["patient"], &resource["subject"]].into_iter().find(|r| r.is_object());
+        about.is_none_or(|a| self.known.target(a) == Target::Nowhere || self.one_person(a, resource, request))
+    }
+
+    fn is_of_subject(&self, resource: &Value, request: &Value) -> bool {
+        self.one_person(&resource["patient"], resource, request)
+    }
+
+    fn one_person(&self, about: &Value, container: &Value, request: &Value) -> bool {
+        let subject = &request["subject"];
+        if self.known.target(about) == self.known.target(subject) && self.known.target(about) != Target::Nowhere {
+            return true;
+        }
+        let (a, b) = (self.known.follow(about, container), self.known.follow(subject, request));
+        a.is_some() && a == b
+    }
+}
+
+/// Every reference of a request that intake follows, the subject first.
+pub(super) fn references(request: &Value) -> impl Iterator<Item = &Value> {
+    [&request["subject"], &request["requester"]]
+        .into_iter()
+        .filter(|r| r.is_object())
+        .chain(json::list(&request["reasonReference"]))
+        .chain(json::list(&request["supportingInfo"]))
+}
+
+/// The practice's own statement; its Task's cancellation takes the referral back too, unless it was ours.
+fn status(request: &Value, task: Option<&Value>) -> Result<RequestStatus, Refusal> {
+    if json::kind(request) != "ServiceRequest" {
+        return refuse(
+            Hold::UnreadableRequest,
+            "What was sent is not a request (ServiceRequest). Send it again as one.",
+        );
+    }
+    let own = match text(&request["status"]) {
+        Some("draft") => RequestStatus::Draft,
+        Some("active") => RequestStatus::Active,
+        Some("on-hold") => RequestStatus::OnHold,
+        Some("revoked") => RequestStatus::Revoked,
+        Some("completed") => RequestStatus::Completed,
+        Some("entered-in-error") => RequestStatus::EnteredInError,
+        Some("unknown") => RequestStatus::Unknown,
+        _ => {
+            return refuse(
+                Hold::UnreadableRequest,
+                "The request does not say where it stands (its status is missing or not one that FHIR knows). \
+                 Set it to active and send it again.",
+            );
+        }
+    };
+    if own.is_withdrawn() || task.is_some_and(taken_back) {
+        return Ok(if own == RequestStatus::EnteredInError { own } else { RequestStatus::Revoked });
+    }
+    if request["doNotPerform"] == true {
+        return refuse(
+            Hold::UnreadableRequest,
+            "The request says that it must not be carried out (doNotPerform). If a referral is wanted, send one without it.",
+        );
+    }
+    Ok(own)
+}
+
+/// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). A cancelled Task with a final business status is our own.
+pub(super) fn taken_back(task: &Value) -> bool {
+    let business: Vec<&str> = json::codings(&task["businessStatus"]).map(|(_, code)| code).collect();
+    let ours = business.iter().any(|c| matches!(*c, "4.0" | "6.0" | "7.0"));
+    match text(&task["status"]) {
+        Some("entered-in-error") => true,
+        Some("cancelled") => !ours,
+        Some("completed" | "rejected" | "failed") => false,
+        _ => business.contains(&"5.2"),
+    }
+}
+
+fn priority(resource: &Value) -> Priority {
+    match text(&resource["priority"]) {
+        Some("urgent") => Priority::Urgent,
+        Some("asap") => Priority::Asap,
+        Some("stat") => Priority::Stat,
+        _ => Priority::Routine,
+    }
+}
+
+/// A concept as a reason; a SNOMED id with a slip is dropped and its text kept.
+fn reason(from: ReasonFrom, concept: &Value, display: Option<&str>) -> Option<Reason> {
+    let code = json::codings(concept)
+        .filter(|(system, _)| *system == SNOMED || system.is_empty())
+        .find_map(|(_, code)| SnomedCode::parse(code).ok());
+    let said = json::words(concept).or(display).map(str::to_owned);
+    let text = said.or_else(|| code.as_ref().map(|c| c.as_str().to_owned()))?;
+    Some(Reason { from, code, text })
+}
+
+fn notes(resource: &Value, from: ReasonFrom) -> impl Iterator<Item = Reason> {
+    json::list(&resource["note"]).filter_map(|n| text(&n["text"])).map(move |t| words(from, t))
+}
+
+fn words(from: ReasonFrom, text: &str) -> Reason {
+    Reason { from, code: None, text: text.to_owned() }
+}
+
+/// A Condition or Observation that should not have been, or was ruled out.
+fn is_void(resource: &Value) -> bool {
+    resource["status"] == "entered-in-error"
+        || json::codings(&resource["verificationStatus"])
+            .any(|(_, code)| matches!(code, "entered-in-error" | "refuted"))
+}
+
+/// `meta.versionId`, else the hash of the content.
+pub(super) fn version(resource: &Resource) -> String {
+    version_id(&resource.value).unwrap_or_else(|| hash(&resource.raw))
+}
+
+pub(super) fn version_id(resource: &Value) -> Option<String> {
+    text(&resource["meta"]["versionId"]).map(str::to_owned)
+}
+
+/// 128 bits of SHA-256, in hex.
+fn hash(text: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    let half = digest.as_ref().iter().take(16).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    format!("sha256-{half:032x}")
+}
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

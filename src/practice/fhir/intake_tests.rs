@@ -1,0 +1,295 @@
+//! What becomes of a request: a referral, or a hold with words that help.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::super::collection::{BundleError, referral_from_bundle};
+use super::*;
+use crate::referral::{Consent, Sharing};
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn read_text(text: &str) -> Result<Input, BundleError> {
+    referral_from_bundle(text, &PracticeId::new("beckside"), &Mappings::builtin().unwrap(), now())
+}
+
+fn bundle(resources: &[Value]) -> String {
+    let entries: Vec<Value> = resources.iter().map(|r| json!({"resource": r})).collect();
+    json!({"resourceType": "Bundle", "type": "collection", "entry": entries}).to_string()
+}
+
+fn request() -> Value {
+    json!({"resourceType": "ServiceRequest", "id": "sr1", "meta": {"versionId": "3"}, "status": "active", "intent": "order",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "871731000000106"}]},
+        "subject": {"reference": "Patient/p1"}, "authoredOn": "2026-11-20T14:43:00+00:00",
+        "requester": {"reference": "PractitionerRole/r1"},
+        "reasonCode": [{"coding": [{"system": "http://snomed.info/sct", "code": "267076003", "display": "Feeling lonely"}]}],
+        "reasonReference": [{"reference": "Condition/c1"}],
+        "note": [{"text": "Lives alone. Ring her mobile not landline."}], "patientInstruction": "Somebody will be in touch."})
+}
+
+fn patient() -> Value {
+    json!({"resourceType": "Patient", "id": "p1", "name": [{"family": "Lumb", "given": ["Jean"]}], "gender": "female",
+        "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990301506"}],
+        "address": [{"postalCode": "LS8 5EP"}]})
+}
+
+fn others() -> Vec<Value> {
+    vec![
+        json!({"resourceType": "PractitionerRole", "id": "r1", "practitioner": {"reference": "Practitioner/d1"},
+            "organization": {"reference": "Organization/o1"}, "telecom": [{"system": "phone", "value": "0113 496 0060"}]}),
+        json!({"resourceType": "Practitioner", "id": "d1", "name": [{"family": "Tempest", "given": ["Fiona"], "prefix": ["Dr"]}]}),
+        json!({"resourceType": "Organization", "id": "o1", "name": "Whinmoor Lane Surgery"}),
+        json!({"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"},
+            "code": {"coding": [{"system": "http://snomed.info/sct", "code": "105529008", "display": "Lives alone"}]},
+            "note": [{"text": "Since the spring."}]}),
+    ]
+}
+
+fn read(request: Value, patient: Option<Value>, more: Vec<Value>) -> Input {
+    let resources: Vec<Value> = [request].into_iter().chain(patient).chain(more).collect();
+    read_text(&bundle(&resources)).unwrap()
+}
+
+fn readable(input: Input) -> Referral {
+    match input {
+        Input::Readable(referral, _) => *referral,
+        Input::Unreadable(unreadable, _) => panic!("held: {unreadable:?}"),
+    }
+}
+
+fn hold(input: Input) -> Hold {
+    match input {
+        Input::Readable(referral, _) => panic!("read: {referral:?}"),
+        Input::Unreadable(unreadable, raw) => {
+            assert!(unreadable.explanation.len() > 30 && !raw.documents.is_empty());
+            for personal in ["Lumb", "Jean", "999", "LS8"] {
+                assert!(!unreadable.explanation.contains(personal), "{}", unreadable.explanation);
+            }
+            unreadable.hold
+        }
+    }
+}
+
+#[test]
+fn a_whole_request_is_read_with_all_it_refers_to() {
+    let referral = readable(read(request(), Some(patient()), others()));
+    assert_eq!((referral.source.request.as_str(), referral.source.version.as_str()), ("sr1", "3"));
+    assert_eq!(referral.practice_name.as_deref(), Some("Whinmoor Lane Surgery"));
+    let requester = referral.requester.unwrap();
+    assert_eq!((requester.name.as_str(), requester.phone.as_deref()), ("Dr Fiona Tempest", Some("0113 496 0060")));
+    let reasons: Vec<(ReasonFrom, bool, &str)> =
+        referral.reasons.iter().map(|r| (r.from, r.code.is_some(), r.text.as_str())).collect();
+    assert_eq!(
+        reasons,
+        [
+            // The SNOMED id had a slip: dropped, its words kept.
+            (ReasonFrom::ReasonCode, false, "Feeling lonely"),
+            (ReasonFrom::Condition, true, "Lives alone"),
+            (ReasonFrom::Condition, false, "Since the spring."),
+            (ReasonFrom::Note, false, "Lives alone. Ring her mobile not landline."),
+            (ReasonFrom::Instruction, false, "Somebody will be in touch."),
+        ]
+    );
+    assert_eq!(referral.safe_contact, SafeContact::Only("Ring her mobile not landline.".into()));
+    assert_eq!((referral.consent, referral.sharing), (Consent::NotRecorded, Sharing::CodesOnly));
+    assert_eq!(referral.patient.name.as_deref(), Some("Jean Lumb"));
+}
+
+#[test]
+fn what_cannot_be_a_referral_is_held_with_its_reason() {
+    let with = |key: &str, value: Value| {
+        let mut changed = request();
+        changed[key] = value;
+        changed
+    };
+    let mut wrong_number = patient();
+    wrong_number["identifier"][0]["value"] = json!("9990301507");
+    for (changed, person, expected) in [
+        (with("subject", Value::Null), Some(patient()), Hold::NoSubject),
+        (with("subject", json!({"display": "Jean"})), Some(patient()), Hold::NoSubject),
+        (with("subject", json!({"reference": "Group/g1"})), Some(patient()), Hold::UnreadableRequest),
+        (
+            with("subject", json!({"reference": "https://elsewhere.example/Patient/p1"})),
+            Some(patient()),
+            Hold::PatientUnreadable,
+        ),
+        (with("subject", json!("Patient/p1")), Some(patient()), Hold::NoSubject),
+        (with("status", json!("going")), Some(patient()), Hold::UnreadableRequest),
+        (with("status", json!(7)), Some(patient()), Hold::UnreadableRequest),
+        (with("doNotPerform", json!(true)), Some(patient()), Hold::UnreadableRequest),
+        (request(), None, Hold::PatientUnreadable),
+        (request(), Some(wrong_number), Hold::BadNhsNumber),
+    ] {
+        assert_eq!(hold(read(changed.clone(), person, others())), expected, "{changed}");
+    }
+}
+
+#[test]
+fn odd_shapes_beside_the_essentials_never_cost_the_referral() {
+    for key in [
+        "reasonCode",
+        "reasonReference",
+        "note",
+        "requester",
+        "authoredOn",
+        "priority",
+        "supportingInfo",
+        "orderDetail",
+        "category",
+    ] {
+        for odd in [
+            json!(7),
+            json!("text"),
+            json!({"a": [1]}),
+            json!([null, 7, "x", [], {"coding": {"code": 3}}]),
+            json!(null),
+        ] {
+            let mut changed = request();
+            changed[key] = odd;
+            readable(read(changed, Some(patient()), others()));
+        }
+    }
+    for key in [
+        "name",
+        "telecom",
+        "address",
+        "communication",
+        "birthDate",
+        "extension",
+        "generalPractitioner",
+        "meta",
+        "identifier",
+    ] {
+        for odd in [json!(7), json!("text"), json!([null, 7, "x", []]), json!({"x": {}})] {
+            let mut changed = patient();
+            changed[key] = odd;
+            readable(read(request(), Some(changed), others()));
+        }
+    }
+}
+
+#[test]
+fn a_withdrawal_never_waits_for_a_patient_who_cannot_be_read() {
+    for status in ["revoked", "entered-in-error"] {
+        let mut taken_back = request();
+        taken_back["status"] = json!(status);
+        assert!(readable(read(taken_back, None, others())).status.is_withdrawn());
+    }
+}
+
+#[test]
+fn a_task_taken_back_by_the_practice_takes_the_referral_back_and_our_own_does_not() {
+    let task = |status: &str, business: Option<&str>| {
+        json!({"resourceType": "Task", "id": "t1", "meta": {"versionId": "9"}, "status": status,
+            "businessStatus": {"coding": business.map(|code| json!({"code": code})).into_iter().collect::<Vec<_>>()},
+            "focus": {"reference": "ServiceRequest/sr1"}, "for": {"reference": "Patient/p1"}})
+    };
+    for (status, business, withdrawn) in [
+        ("requested", None, false),
+        ("cancelled", None, true),
+        ("cancelled", Some("6.0"), false),
+        ("in-progress", Some("5.2"), true),
+        ("entered-in-error", None, true),
+        ("completed", Some("7.0"), false),
+    ] {
+        let input = read(request(), Some(patient()), vec![task(status, business)]);
+        let Input::Readable(referral, raw) = input else { panic!("held") };
+        assert_eq!(referral.status.is_withdrawn(), withdrawn, "{status} {business:?}");
+        assert_eq!((referral.source.task.as_deref(), raw.task_version.as_deref()), (Some("t1"), Some("9")));
+    }
+    let mut other = task("requested", None);
+    other["for"] = json!({"reference": "Patient/p2"});
+    assert_eq!(hold(read(request(), Some(patient()), vec![other])), Hold::UnreadableRequest);
+}
+
+#[test]
+fn a_consent_counts_only_for_its_own_person() {
+    let consent = |of: &str, kind: &str| {
+        json!({"resourceType": "Consent", "id": "x1", "status": "active", "dateTime": "2026-11-20",
+            "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+            "patient": {"reference": of}, "provision": {"type": kind}})
+    };
+    let attached = || {
+        let mut changed = request();
+        changed["supportingInfo"] = json!([{"reference": "Consent/x1"}]);
+        changed
+    };
+    let decided = |request: Value, consent: Value| readable(read(request, Some(patient()), vec![consent])).consent;
+    assert_eq!(decided(attached(), consent("Patient/p1", "permit")), Consent::Given);
+    assert_eq!(decided(attached(), consent("Patient/p1", "deny")), Consent::Declined);
+    assert_eq!(decided(attached(), consent("Patient/p2", "permit")), Consent::NotRecorded);
+    assert_eq!(decided(request(), consent("Patient/p1", "permit")), Consent::Given);
+}
+
+#[test]
+fn nobody_may_contact_the_person_where_the_code_says_so() {
+    let mut changed = request();
+    changed["orderDetail"] = json!([{"coding": [{
+        "system": "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes",
+        "code": "contacting-subject-prohibited"}]}]);
+    assert_eq!(readable(read(changed, Some(patient()), others())).safe_contact, SafeContact::Prohibited);
+}
+
+#[test]
+fn a_file_that_is_no_bundle_is_said_to_be_none() {
+    assert_eq!(read_text("<html>").unwrap_err(), BundleError::NotABundle);
+    assert_eq!(read_text(&bundle(&[patient()])).unwrap_err(), BundleError::NoRequest);
+}
+
+/// A folder of sample data beside the repository, or nothing where it is not there.
+fn samples(variable: &str, otherwise: &str) -> Vec<PathBuf> {
+    let folder = std::env::var(variable).map_or_else(|_| PathBuf::from(otherwise), PathBuf::from);
+    let Ok(listing) = std::fs::read_dir(&folder) else {
+        println!("{variable} is not set and the sample folder is absent: nothing read");
+        return Vec::new();
+    };
+    listing.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == "json")).collect()
+}
+
+#[test]
+fn every_development_referral_is_read() {
+    for path in samples("WELLBRIDGE_EVAL_REFERRALS", "tests/eval/referrals") {
+        let referral = readable(read_text(&std::fs::read_to_string(&path).unwrap()).unwrap());
+        assert!(referral.patient.nhs_number.is_some() && referral.patient.birth_date.is_some(), "{}", path.display());
+        assert!(referral.practice_name.is_some() && referral.requester.is_some(), "{}", path.display());
+        assert!(!referral.words().is_empty());
+        println!("{} {:?} {:?}", path.file_stem().unwrap().display(), referral.consent, referral.safe_contact);
+    }
+}
+
+#[test]
+fn no_uk_core_example_is_too_odd_to_be_read_or_held() {
+    let request = json!({"resourceType": "ServiceRequest", "id": "sr1", "status": "active", "code": {},
+        "subject": {"reference": "#p"}});
+    for path in samples("WELLBRIDGE_UK_CORE_EXAMPLES", "tests/uk-core-examples") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut example: Value = serde_json::from_str(&text).unwrap();
+        let _ = read_text(&text);
+        let _ = read_text(&bundle(std::slice::from_ref(&example)));
+        // As everything a request can refer to, too.
+        let key = json::key(&example).unwrap_or_default();
+        let mut around = request.clone();
+        for place in ["requester", "reasonReference", "supportingInfo"] {
+            around[place] = json!([{"reference": key}]);
+        }
+        around["requester"] = json!({"reference": key});
+        if json::kind(&example) == "Patient" {
+            let id = example["id"].clone();
+            example["id"] = json!("p");
+            around["contained"] = json!([example.clone()]);
+            match read_text(&bundle(&[around])).unwrap() {
+                Input::Readable(referral, _) => {
+                    assert_eq!(referral.patient.name.is_some(), example.get("name").is_some(), "{id}");
+                }
+                // Some examples carry numbers that were never issued.
+                Input::Unreadable(unreadable, _) => assert_eq!(unreadable.hold, Hold::BadNhsNumber, "{id}"),
+            }
+        } else {
+            let _ = read_text(&bundle(&[around, example]));
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Polling: three searches one after the other (our Tasks, then requests by code, then by category), page by page.
+//!
+//! The place in them is a [`Cursor`], which travels in [`Page::next`] as opaque text, so that the adapter keeps no state
+//! between pages and a page can be read again. Every error here is an error of the page: nothing is skipped.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::FhirPractice;
+use super::bundle::{self, Entry, Role};
+use super::fetch::Fetch;
+use super::json;
+use super::resolver::{Known, Resource, Target};
+use crate::effect::EffectError;
+use crate::practice::{Input, Page, PollFrom, Unreadable};
+use crate::referral::Source;
+use crate::referral::episode::Hold;
+
+/// Which search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Stage {
+    Tasks,
+    ByCode,
+    ByCategory,
+}
+
+impl Stage {
+    fn searched(self) -> &'static str {
+        match self {
+            Self::Tasks => "Task",
+            Self::ByCode | Self::ByCategory => "ServiceRequest",
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Tasks => Some(Self::ByCode),
+            Self::ByCode => Some(Self::ByCategory),
+            Self::ByCategory => None,
+        }
+    }
+}
+
+/// A place in a poll.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    stage: Stage,
+    since: Option<Timestamp>,
+    /// Pages of this search read before this one.
+    pages: u32,
+    /// Matches of this search read before this page.
+    read: u64,
+    /// The page behind a `link[next]`; none for a search's first page.
+    url: Option<String>,
+}
+
+impl Cursor {
+    fn first(stage: Stage, since: Option<Timestamp>) -> Self {
+        Self { stage, since, pages: 0, read: 0, url: None }
+    }
+
+    fn text(&self) -> Result<String, EffectError> {
+        serde_json::to_string(self).map_err(|_| EffectError::give_up("a poll's place could not be written", None))
+    }
+}
+
+impl FhirPractice {
+    /// See [`crate::practice::PracticeSystem::poll`].
+    pub(super) async fn page(&self, from: &PollFrom) -> Result<Page, EffectError> {
+        let cursor = match from {
+            PollFrom::Since(since) => {
+                let first = if self.settings.organization.is_some() { Stage::Tasks } else { Stage::ByCode };
+                Cursor::first(first, *since)
+            }
+            PollFrom::Next(text) => serde_json::from_str(text).map_err(|_| {
+                EffectError::give_up("a poll was asked to go on from something that is no page's next", None)
+            })?,
+        };
+        let url = match &cursor.url {
+            Some(link) => self.client.link(link)?,
+            None => self.first_page(cursor.stage, cursor.since).await?,
+        };
+        let answer = self.client.page(url.clone()).await?;
+        let page = bundle::read(&answer.raw)?;
+        let next = page.next.as_deref().map(|link| self.next_page(&cursor, &url, link)).transpose()?;
+
+        let searched = cursor.stage.searched();
+        let matches = page.entries.iter().filter(|e| e.role(searched) == Role::Match).count() as u64;
+        let read = cursor.read + matches;
+        let inputs = self.inputs(cursor.stage, page.entries).await?;
+        let (missing, next) = if let Some(url) = next {
+            (0, Some(Cursor { pages: cursor.pages + 1, read, url: Some(url), ..cursor }))
+        } else {
+            let missing = page.total.map_or(0, |total| total.saturating_sub(read));
+            (missing, cursor.stage.next().map(|stage| Cursor::first(stage, cursor.since)))
+        };
+        let next = next.map(|n| n.text()).transpose()?;
+        Ok(Page { inputs, matches, total: page.total, missing, next })
+    }
+
+    async fn first_page(&self, stage: Stage, since: Option<Timestamp>) -> Result<Url, EffectError> {
+        let mut pairs: Vec<(&str, String)> = match stage {
+            Stage::Tasks => vec![("owner", self.owner().await?), ("_include", "Task:focus".to_owned())],
+            Stage::ByCode => vec![("code", self.mappings.referral_search())],
+            Stage::ByCategory => vec![("category", self.mappings.referral_search())],
+        };
+        if stage != Stage::Tasks {
+            pairs.push(("_include", "ServiceRequest:subject".to_owned()));
+        }
+        if let Some(since) = since {
+            pairs.push(("_lastUpdated", format!("ge{}", since.strftime("%Y-%m-%dT%H:%M:%SZ"))));
+        }
+        pairs.push(("_sort", "_lastUpdated".to_owned()));
+        pairs.push(("_count", self.settings.page_size.to_string()));
+        self.client.query(stage.searched(), &pairs)
+    }
+
+    /// The next page's address, if it lies under the base and the paging moves on.
+    fn next_page(&self, cursor: &Cursor, current: &Url, link: &str) -> Result<String, EffectError> {
+        let next = self.client.link(link)?;
+        if next == *current || cursor.pages + 1 >= self.settings.max_pages {
+            let why = "the practice's system keeps pointing to a next page without end; nothing was skipped, the poll starts again";
+            return Err(EffectError::retry(why));
+        }
+        Ok(next.into())
+    }
+
+    async fn inputs(&self, stage: Stage, entries: Vec<Entry>) -> Result<Vec<Input>, EffectError> {
+        let mut known = Known::new(Some(self.client.base().clone()));
+        for entry in &entries {
+            if let Some(resource) = &entry.resource {
+                known.add(entry.full_url.as_deref(), Arc::clone(resource));
+            }
+        }
+        let searched = stage.searched();
+        let matches: Vec<&Entry> = entries.iter().filter(|e| e.role(searched) == Role::Match).collect();
+        let found: Vec<Arc<Resource>> =
+            matches.iter().filter_map(|e| e.resource.clone()).filter(|r| json::kind(&r.value) == searched).collect();
+        let fetch = Fetch { client: &self.client };
+        let requests = match stage {
+            Stage::Tasks => {
+                fetch.focuses(&mut known, &found).await?;
+                found.iter().filter_map(|task| focus(&known, task)).collect()
+            }
+            Stage::ByCode | Stage::ByCategory => found,
+        };
+        self.fetch_around(&mut known, &requests).await?;
+        Ok(self.read_each(&known, &matches, searched))
+    }
+
+    /// Tasks and everything else that belongs to these requests.
+    pub(super) async fn fetch_around(&self, known: &mut Known, requests: &[Arc<Resource>]) -> Result<(), EffectError> {
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let fetch = Fetch { client: &self.client };
+        fetch.tasks(known, requests).await?;
+        fetch.around(known, requests).await
+    }
+
+    fn read_each(&self, known: &Known, matches: &[&Entry], searched: &str) -> Vec<Input> {
+        let reader = self.reader(known);
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut inputs = Vec::new();
+        for entry in matches {
+            let full_url = entry.full_url.as_deref();
+            let Some(resource) = entry.resource.as_ref().filter(|r| json::kind(&r.value) == searched) else {
+                inputs.push(reader.stray(full_url, &entry.raw));
+                continue;
+            };
+            let request = if searched == "Task" { focus(known, resource) } else { Some(Arc::clone(resource)) };
+            let Some(request) = request else {
+                inputs.push(reader.task_alone(resource));
+                continue;
+            };
+            let key = json::key(&request.value).unwrap_or_else(|| request.raw.clone());
+            if seen.insert(key) {
+                let task = self.task_of(known, &request).or_else(|| (searched == "Task").then(|| Arc::clone(resource)));
+                let full_url = full_url.filter(|_| searched != "Task");
+                inputs.push(reader.input(full_url, &request, task.as_deref()));
+            }
+        }
+        inputs
+    }
+
+    /// Our Task about a request: an open one before a closed one, then the one changed last.
+    pub(super) fn task_of(&self, known: &Known, request: &Resource) -> Option<Arc<Resource>> {
+        let key = json::key(&request.value)?;
+        let ours = known.all("Task").filter(|task| {
+            let about =
+                matches!(known.target(&task.value["focus"]), Target::Local(kind, id) if format!("{kind}/{id}") == key);
+            about && self.is_ours(known, task)
+        });
+        ours.max_by_key(|task| {
+            let open = !matches!(
+                task.value["status"].as_str(),
+                Some("cancelled" | "entered-in-error" | "rejected" | "failed" | "completed")
+            );
+            (open, json::moment(&task.value["meta"]["lastUpdated"]), json::key(&task.value))
+        })
+        .cloned()
+    }
+
+    /// Owned by our Organization, or made by us.
+    fn is_ours(&self, known: &Known, task: &Resource) -> bool {
+        let made = json::list(&task.value["identifier"]).any(|i| i["system"] == self.mappings.write.episode.as_str());
+        let owner = match known.target(&task.value["owner"]) {
+            Target::Local(kind, id) => self.owner.get().is_some_and(|ours| *ours == format!("{kind}/{id}")),
+            Target::Logical(_, system, value) => {
+                self.settings.organization.as_ref().is_some_and(|o| o.is(&system, &value))
+            }
+            _ => false,
+        };
+        made || owner
+    }
+
+    /// See [`crate::practice::PracticeSystem::read`].
+    pub(super) async fn reread(&self, source: &Source) -> Result<Input, EffectError> {
+        let gone = |explanation: &str| {
+            let unreadable = Unreadable {
+                source: source.clone(),
+                hold: Hold::UnreadableRequest,
+                explanation: explanation.to_owned(),
+            };
+            Ok(Input::Unreadable(unreadable, crate::practice::RawFhir::default()))
+        };
+        if self.settings.organization.is_some() {
+            self.owner().await?;
+        }
+        let request = match self.client.read("ServiceRequest", &source.request).await {
+            Ok(answer) => Arc::new(Resource { value: answer.value()?, raw: answer.raw }),
+            Err(super::client::Fault::Missing) => {
+                return gone(
+                    "The practice's system does not have this request any more. Ask the practice whether it was taken back.",
+                );
+            }
+            Err(super::client::Fault::Effect(EffectError::GiveUp { .. })) => {
+                return gone(
+                    "This entry cannot be read again: it has no id, or the practice's system refuses it. Send the request again.",
+                );
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let mut known = Known::new(Some(self.client.base().clone()));
+        known.add(None, Arc::clone(&request));
+        self.fetch_around(&mut known, &[Arc::clone(&request)]).await?;
+        let task = self.task_of(&known, &request);
+        Ok(self.reader(&known).input(None, &request, task.as_deref()))
+    }
+}
+
+/// The request a Task is about.
+fn focus(known: &Known, task: &Resource) -> Option<Arc<Resource>> {
+    known.find(&known.target(&task.value["focus"])).filter(|r| json::kind(&r.value) == "ServiceRequest").cloned()
+}

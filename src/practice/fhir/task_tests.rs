@@ -1,0 +1,97 @@
+//! What the Task says at each step, and what of somebody else's Task stays as it was.
+
+use super::*;
+
+fn standing(step: CoarseStep) -> TaskStanding {
+    TaskStanding {
+        source: Source {
+            practice: "beckside".into(),
+            request: "sr1".into(),
+            task: Some("t1".into()),
+            version: "1".into(),
+        },
+        step,
+        outputs: Vec::new(),
+        since: "2026-11-24T12:00:00Z".parse().unwrap(),
+        sharing: Sharing::CodesOnly,
+        seen: None,
+    }
+}
+
+fn at(step: CoarseStep) -> (String, Option<String>) {
+    let mut task = json!({"resourceType": "Task", "status": "requested"});
+    bring_up_to(&mut task, &standing(step));
+    let code = task["businessStatus"]["coding"][0]["code"].as_str().map(str::to_owned);
+    (task["status"].as_str().unwrap().to_owned(), code)
+}
+
+#[test]
+fn every_step_has_its_status_and_business_status() {
+    for (step, status, business) in [
+        (CoarseStep::Received, "received", None),
+        (CoarseStep::Seeking, "accepted", Some("3.0")),
+        (CoarseStep::Arranging, "in-progress", Some("3.0")),
+        (CoarseStep::Booked, "in-progress", Some("5.1.1")),
+        (CoarseStep::DidNotAttend, "in-progress", Some("5.1.2")),
+        (CoarseStep::Supported, "in-progress", Some("3.0")),
+        (CoarseStep::Withdrawing, "in-progress", Some("5.2")),
+        (CoarseStep::Withdrawn, "cancelled", Some("6.0")),
+        (CoarseStep::Closed(Closed::Finished), "completed", Some("7.0")),
+        (CoarseStep::Closed(Closed::MetByCoordinator), "completed", Some("7.0")),
+        (CoarseStep::Closed(Closed::NoService), "failed", Some("6.0")),
+        (CoarseStep::Closed(Closed::PersonDeclined), "cancelled", Some("6.0")),
+        (CoarseStep::Closed(Closed::DeclinedSocialPrescribing), "rejected", Some("4.0")),
+        (CoarseStep::Closed(Closed::Unreachable), "failed", Some("6.0")),
+        (CoarseStep::Closed(Closed::NotForUs), "rejected", Some("4.0")),
+        (CoarseStep::Closed(Closed::Other), "failed", Some("6.0")),
+    ] {
+        assert_eq!(at(step), (status.to_owned(), business.map(str::to_owned)), "{step:?}");
+    }
+}
+
+#[test]
+fn what_the_practice_wrote_into_its_task_stays_as_it_was() {
+    let mut task = json!({"resourceType": "Task", "id": "t1", "status": "requested", "_status": {"id": "x"}, "vendorField": [1],
+        "businessStatus": {"coding": [{"system": "https://surgery.example/status", "code": "NEW"}], "text": "new"},
+        "output": [{"type": {"text": "Letter"}, "valueReference": {"reference": "DocumentReference/9"}}]});
+    let mut standing = standing(CoarseStep::Booked);
+    standing.outputs = vec!["Observation/1".into(), "DocumentReference/9".into(), "Provenance/3".into()];
+    assert!(bring_up_to(&mut task, &standing));
+    assert_eq!(task["_status"], json!({"id": "x"}));
+    assert_eq!(task["vendorField"], json!([1]));
+    assert_eq!(task["businessStatus"]["coding"][0]["code"], "NEW");
+    assert_eq!(task["businessStatus"]["coding"][1]["code"], "5.1.1");
+    let outputs: Vec<&Value> =
+        task["output"].as_array().unwrap().iter().map(|o| &o["valueReference"]["reference"]).collect();
+    assert_eq!(outputs, ["DocumentReference/9", "Observation/1"]);
+}
+
+#[test]
+fn a_task_that_says_it_already_is_not_written_again() {
+    let mut task = json!({"resourceType": "Task", "status": "requested"});
+    assert!(bring_up_to(&mut task, &standing(CoarseStep::Closed(Closed::Finished))));
+    assert!(!bring_up_to(&mut task, &standing(CoarseStep::Closed(Closed::Finished))));
+    let mut mistake = json!({"resourceType": "Task", "status": "entered-in-error"});
+    assert!(!bring_up_to(&mut mistake, &standing(CoarseStep::Booked)));
+}
+
+#[test]
+fn no_reason_is_given_where_nothing_may_return() {
+    let mut task = json!({"resourceType": "Task", "status": "requested"});
+    let mut silent = standing(CoarseStep::Closed(Closed::Unreachable));
+    silent.sharing = Sharing::Nothing;
+    bring_up_to(&mut task, &silent);
+    assert!(task.get("statusReason").is_none());
+    bring_up_to(&mut task, &standing(CoarseStep::Closed(Closed::Unreachable)));
+    assert_eq!(task["statusReason"]["text"], "The person could not be reached.");
+}
+
+#[test]
+fn a_booked_date_stays_said_when_support_starts_and_a_missed_one_does_not() {
+    for (before, after) in [("5.1.1", "5.1.1"), ("5.1.2", "3.0")] {
+        let coding = json!([{"system": BUSINESS, "code": before}]);
+        let mut task = json!({"resourceType": "Task", "status": "in-progress", "businessStatus": {"coding": coding}});
+        bring_up_to(&mut task, &standing(CoarseStep::Supported));
+        assert_eq!(task["businessStatus"]["coding"][0]["code"], after);
+    }
+}

@@ -1,0 +1,216 @@
+//! What the practice changes or takes back, and what is read of safety: who is told, and what is sent no more.
+
+use super::*;
+
+#[test]
+fn a_withdrawal_sends_one_notice_for_each_open_offer_that_was_told() {
+    let road = Road::accepted().then(&asked("gardening", 2, "allotment", she())).then(&mailed(2)).then(&withdrawn());
+    let told: Vec<&Effect> = road.effects.iter().filter(|e| matches!(e, Effect::Mail(..))).collect();
+    assert_eq!(
+        told,
+        [&Effect::Mail(offer(1), OfferMail::Cancellation), &Effect::Mail(offer(2), OfferMail::Cancellation)]
+    );
+    assert_eq!(road.episode.state(), ReferralState::Withdrawn);
+    assert_eq!(road.refuses(&withdrawn()), Some(Refusal::AlreadyDone));
+}
+
+#[test]
+fn a_mail_in_flight_at_the_withdrawal_is_followed_by_its_notice_and_one_that_never_left_by_none() {
+    let road = Road::proposed().then(&asked("befriending", 1, "tea-club", Actor::Machine)).then(&withdrawn());
+    assert_eq!(road.mails(), []);
+    let unknown = Event::Mailed { offer: offer(1), mail: OfferMail::Offer, outcome_unknown: true };
+    let road = road.then(&unknown);
+    assert_eq!(road.mails(), [OfferMail::Cancellation]);
+    assert_eq!(road.then(&mailed(1)).mails(), [], "the second copy is the same mail");
+}
+
+#[test]
+fn a_partner_that_answered_before_its_mail_was_written_down_still_gets_its_notice() {
+    let road = Road::proposed()
+        .then(&asked("befriending", 1, "tea-club", Actor::Machine))
+        .then(&said(1, PartnerSaid::Accepted))
+        .then(&withdrawn());
+    assert_eq!(road.mails(), [OfferMail::Cancellation]);
+}
+
+#[test]
+fn after_a_withdrawal_everything_else_is_refused() {
+    let road = Road::accepted().then(&withdrawn());
+    for event in [
+        Event::Updated { facts: Facts::default() },
+        matched(vec![propose("befriending", "walking-group")]),
+        asked("befriending", 2, "walking-group", she()),
+        decide("befriending", Decision::PutBack),
+        said(1, PartnerSaid::Accepted),
+        said(1, PartnerSaid::Started),
+        said(1, PartnerSaid::Booked),
+        Event::IdentityViewed { offer: offer(1) },
+    ] {
+        assert_eq!(road.refuses(&event), Some(Refusal::Withdrawn), "{event:?}");
+    }
+}
+
+#[test]
+fn a_late_yes_after_a_withdrawal_sends_no_mail() {
+    let road = Road::offered().then(&Event::Lapsed { offer: offer(1) }).then(&withdrawn());
+    let road = road.then(&said(1, PartnerSaid::Accepted));
+    assert_eq!((road.mails(), road.matters()), (vec![], vec![AttentionKind::LateYes]));
+}
+
+#[test]
+fn a_bounced_notice_is_urgent_only_where_somebody_knows_who_the_person_is() {
+    let bounce = Event::Undeliverable { offer: offer(1), mail: OfferMail::Cancellation };
+    let unseen = Road::accepted().then(&withdrawn()).then(&bounce);
+    assert_eq!(unseen.alerts(), []);
+    let seen = Road::accepted().then(&Event::IdentityViewed { offer: offer(1) }).then(&withdrawn()).then(&bounce);
+    assert_eq!(seen.alerts(), [Alert::CancellationUndelivered]);
+    assert_eq!(seen.matters(), [AttentionKind::CancellationUndelivered]);
+}
+
+#[test]
+fn a_hold_that_comes_while_a_partner_is_asked_takes_the_offer_back() {
+    for why in [Hold::Deceased, Hold::ConsentDeclined, Hold::ContactProhibited, Hold::Restricted] {
+        let road = Road::offered().then(&Event::Updated { facts: held(why) });
+        assert_eq!(road.status(1), OfferStatus::Cancelled(Cause::Superseded), "{why:?}");
+        assert_eq!(road.mails(), [OfferMail::Cancellation]);
+        let road =
+            road.then(&matched(vec![propose("befriending", "walking-group"), propose("gardening", "allotment")]));
+        assert_eq!(road.need("befriending"), NeedState::Held(why));
+        assert_eq!(road.need("gardening"), NeedState::Held(why));
+    }
+}
+
+#[test]
+fn a_hold_that_comes_after_the_yes_tells_the_coordinator_once_and_ends_showing() {
+    let dead = Event::Updated { facts: held(Hold::Deceased) };
+    let road = Road::accepted().then(&dead);
+    assert_eq!(road.status(1), OfferStatus::Accepted);
+    assert_eq!(road.alerts(), [Alert::ChangedAfterAcceptance]);
+    assert_eq!(road.refuses(&Event::IdentityViewed { offer: offer(1) }), Some(Refusal::Forbidden));
+    let road = road.then(&dead);
+    assert_eq!((road.alerts(), road.matters()), (vec![], vec![AttentionKind::ChangedAfterAcceptance]));
+}
+
+#[test]
+fn every_partner_and_coordinator_who_supports_is_told_of_a_change() {
+    let road = Road::accepted()
+        .then(&decide("gardening", Decision::SupportHerself))
+        .then(&Event::Updated { facts: held(Hold::Deceased) });
+    let about: Vec<Option<OfferId>> = road.episode.attention.iter().map(|a| a.offer).collect();
+    assert_eq!(about, [Some(offer(1)), None]);
+}
+
+#[test]
+fn a_hold_the_coordinator_knew_of_does_not_undo_her_offer_at_the_next_save() {
+    let unclear = Event::Updated { facts: held(Hold::ContactUnclear) };
+    let road = Road::proposed()
+        .then(&unclear)
+        .then(&matched(vec![hold("befriending", Hold::NoService), hold("gardening", Hold::NoService)]))
+        .then(&asked("befriending", 1, "tea-club", she()))
+        .then(&mailed(1))
+        .then(&unclear);
+    assert_eq!((road.status(1), road.mails()), (OfferStatus::Requested, vec![]));
+}
+
+#[test]
+fn what_the_person_or_a_coordinator_decided_is_not_undone_by_a_new_version() {
+    let update = Event::Updated { facts: Facts { sharing: Sharing::Full, ..Facts::default() } };
+    for (road, why) in [
+        (Road::proposed().then(&decide("befriending", Decision::KeepBack)), Hold::Coordinator),
+        (Road::accepted().then(&said(1, PartnerSaid::Failed(Reason::PatientChoice))), Hold::PersonDeclined),
+        (Road::accepted().then(&said(1, PartnerSaid::Failed(Reason::Unreachable))), Hold::Unreachable),
+        (Road::accepted().then(&said(1, PartnerSaid::Failed(Reason::Capacity))), Hold::PartnerFailed),
+    ] {
+        let road = road.then(&update).then(&matched(vec![propose("befriending", "walking-group")]));
+        assert_eq!(road.need("befriending"), NeedState::Held(why));
+    }
+}
+
+#[test]
+fn an_unreadable_request_waits_for_a_person_and_goes_on_once_it_was_put_right() {
+    for why in [Hold::UnreadableRequest, Hold::NoSubject, Hold::BadNhsNumber, Hold::PatientUnreadable, Hold::NotActive]
+    {
+        let road = Road::new(held(why));
+        assert_eq!((road.need(UNREAD), road.effects.as_slice()), (NeedState::Held(why), [Effect::KeepTask].as_slice()));
+        assert_eq!(road.refuses(&decide(UNREAD, Decision::PutBack)), Some(Refusal::Forbidden));
+        let road = road.then(&Event::Updated { facts: Facts::default() });
+        assert_eq!(road.need(UNREAD), NeedState::Received);
+        assert!(road.effects.contains(&Effect::Match));
+    }
+}
+
+#[test]
+fn nothing_is_filed_while_it_is_not_certain_whose_record_it_would_be() {
+    let road = Road::new(held(Hold::BadNhsNumber)).then(&decide(UNREAD, Decision::Close(Closed::NotForUs)));
+    assert_eq!((road.need(UNREAD), road.filed()), (NeedState::Closed(Closed::NotForUs), vec![]));
+}
+
+fn safety(needs: Vec<Placed>) -> Event {
+    Event::Matched { needs, safety: true }
+}
+
+#[test]
+fn a_safety_matter_is_told_once_for_each_version_of_the_request() {
+    let found = || safety(vec![hold("befriending", Hold::Safety)]);
+    let road = Road::new(Facts::default()).then(&found());
+    assert_eq!(road.alerts(), [Alert::Safety]);
+    let road = road.then(&decide("befriending", Decision::PutBack)).then(&found());
+    assert_eq!((road.need("befriending"), road.alerts()), (NeedState::Held(Hold::Safety), vec![]));
+    let road = road.then(&Event::Updated { facts: Facts::default() }).then(&found());
+    assert_eq!(road.alerts(), [Alert::Safety]);
+}
+
+#[test]
+fn a_safety_matter_added_while_a_partner_is_asked_takes_the_machines_offer_back() {
+    let road = Road::offered().then(&Event::Updated { facts: Facts::default() });
+    assert!(road.effects.contains(&Effect::Match), "the new version is read, wherever its needs stand");
+    let road = road.then(&safety(vec![hold("befriending", Hold::Safety), hold("gardening", Hold::Safety)]));
+    assert_eq!(road.status(1), OfferStatus::Cancelled(Cause::Superseded));
+    assert_eq!((road.mails(), road.alerts()), (vec![OfferMail::Cancellation], vec![Alert::Safety]));
+    assert_eq!(road.need("befriending"), NeedState::Held(Hold::Safety));
+}
+
+#[test]
+fn a_safety_matter_added_after_the_yes_reaches_the_coordinator() {
+    let road = Road::accepted()
+        .then(&decide("gardening", Decision::Close(Closed::Other)))
+        .then(&Event::Updated { facts: Facts::default() })
+        .then(&safety(vec![hold("befriending", Hold::Safety)]));
+    assert_eq!((road.alerts(), road.matters()), (vec![Alert::Safety], vec![AttentionKind::Risk]));
+    assert_eq!(road.status(1), OfferStatus::Accepted);
+}
+
+#[test]
+fn once_a_safety_matter_was_read_or_reported_only_a_person_sends() {
+    let reported = Road::offered().then(&worried(1, PartnerSaid::Rejected(Reason::ServiceDeclined)));
+    let edited_away = Road::new(Facts::default())
+        .then(&safety(vec![hold("befriending", Hold::Safety)]))
+        .then(&Event::Updated { facts: Facts::default() });
+    for road in [reported, edited_away] {
+        let road = road.then(&matched(vec![propose("befriending", "walking-group")]));
+        assert_eq!(road.need("befriending"), NeedState::Held(Hold::Safety));
+        assert_eq!(road.refuses(&asked("befriending", 2, "walking-group", she())), None);
+    }
+}
+
+#[test]
+fn a_reported_risk_reaches_the_coordinator_whatever_else_is_wrong() {
+    let ended = Road::started().then(&said(1, PartnerSaid::Finished));
+    let lapsed = Road::offered().then(&Event::Lapsed { offer: offer(1) });
+    let taken_back = Road::accepted().then(&withdrawn());
+    for road in [ended, lapsed, taken_back, Road::offered()] {
+        let before = road.status(1);
+        let road = road.then(&worried(1, PartnerSaid::Started));
+        assert_eq!((road.status(1), road.alerts()), (before, vec![Alert::Safety]));
+        assert!(road.matters().contains(&AttentionKind::Risk));
+    }
+}
+
+#[test]
+fn an_urgent_request_is_told_at_once_whatever_else_holds_it() {
+    let urgent = Facts { urgent: true, ..held(Hold::ConsentMissing) };
+    let road = Road::new(urgent);
+    assert_eq!(road.alerts(), [Alert::Safety]);
+    assert_eq!(road.then(&Event::Updated { facts: urgent }).alerts(), []);
+    assert_eq!(Road::offered().then(&Event::Updated { facts: urgent }).alerts(), [Alert::Safety]);
+}

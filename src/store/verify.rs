@@ -1,0 +1,111 @@
+//! `ledger verify`: every referral replayed from its events, and compared with what is stored.
+//!
+//! Conservation: referrals received (first events in the ledger) is the sum over states, always. A standing that its
+//! events do not give, a gap in their numbers, a list that shows another state than the standing, events without a
+//! referral: each is a problem in a sentence that names the referral by its id and says nothing about the person.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row as _;
+
+use super::ledger::{Summary, filing_id};
+use super::rows::key;
+use super::{Recorded, Store, StoreError};
+use crate::referral::ReferralId;
+use crate::referral::episode::Episode;
+use crate::referral::event::Event;
+use crate::referral::lifecycle;
+
+/// What `ledger verify` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Verified {
+    /// Referrals received.
+    pub referrals: u64,
+    /// Events replayed.
+    pub events: u64,
+    /// How many stand in each state; sums to `referrals`.
+    pub states: BTreeMap<String, u64>,
+    /// What does not agree, a sentence each; empty is good.
+    pub problems: Vec<String>,
+}
+
+const ALL_IDS: &str = "select id from referral union select referral_id from event order by 1";
+const SUMMARY: &str = "select state, hold, need, since, attention from referral where id = $1";
+
+impl Store {
+    /// Replays every referral from its events and compares with what is stored. `each` is called after every referral,
+    /// for a progress bar.
+    pub async fn verify(&self, mut each: impl FnMut(u64, u64)) -> Result<Verified, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(ALL_IDS).fetch_all(self.pool()).await?;
+        let total = ids.len() as u64;
+        let mut found = Verified { referrals: total, ..Verified::default() };
+        for (done, id) in ids.iter().enumerate() {
+            if let Err(error) = self.verify_one(key("a referral", id)?, &mut found).await {
+                match error {
+                    // A row that cannot be read is a finding; a database that fails is not.
+                    StoreError::Unreadable { .. } => found.problems.push(format!("{id}: {error}")),
+                    other => return Err(other),
+                }
+            }
+            each(done as u64 + 1, total);
+        }
+        found.states = self.counts().await?;
+        let sum: u64 = found.states.values().sum();
+        if sum != total {
+            found.problems.push(format!("{total} referrals were received, but the states sum to {sum}"));
+        }
+        Ok(found)
+    }
+
+    async fn verify_one(&self, id: ReferralId, found: &mut Verified) -> Result<(), StoreError> {
+        let events = self.events(id).await?;
+        found.events += events.len() as u64;
+        let Some(stored) = self.standing(id).await? else {
+            found.problems.push(format!("{id}: it was received, but stands nowhere"));
+            return Ok(());
+        };
+        match replay(id, &events) {
+            Ok(episode) if episode == stored.episode => {}
+            Ok(_) => found.problems.push(format!("{id}: the stored standing is not what its events give")),
+            Err(why) => found.problems.push(format!("{id}: {why}")),
+        }
+        let gap = events.iter().zip(1..).any(|(event, seq)| event.seq != seq) || stored.seq != events.len() as i64;
+        if gap {
+            found.problems.push(format!("{id}: its events are not numbered 1 to {}", stored.seq));
+        }
+        if !self.summary_agrees(id, &stored.episode).await? {
+            found.problems.push(format!("{id}: lists and counts show it elsewhere than it stands"));
+        }
+        for need in &stored.episode.needs {
+            let open = stored.episode.offers.iter().filter(|o| o.need == need.code && !o.status.is_final()).count();
+            if open > 1 {
+                found.problems.push(format!("{id}: {open} open offers for one need"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn summary_agrees(&self, id: ReferralId, episode: &Episode) -> Result<bool, StoreError> {
+        let row = sqlx::query(SUMMARY).bind(id.to_string()).fetch_one(self.pool()).await?;
+        let told = Summary::of(episode)?;
+        Ok(row.get::<String, _>("state") == told.state
+            && row.get::<Option<String>, _>("hold") == told.hold
+            && row.get::<String, _>("need") == told.need
+            && row.get::<i64, _>("since") == told.since
+            && row.get::<i64, _>("attention") == episode.attention.len() as i64)
+    }
+}
+
+/// The episode that events give, from nothing.
+fn replay(id: ReferralId, events: &[Recorded]) -> Result<Episode, String> {
+    let Some((first, rest)) = events.split_first() else { return Err("it has no events".into()) };
+    let Event::Received { practice, programme, facts } = &first.event else {
+        return Err("its first event is not 'received'".into());
+    };
+    let (mut episode, _) = lifecycle::start(id, practice, programme, *facts, first.recorded);
+    for event in rest {
+        let step = lifecycle::step(&episode, &event.event, filing_id(id, event.seq), event.recorded);
+        episode = step.map_err(|refusal| format!("event {} cannot be replayed: {refusal}", event.seq))?.0;
+    }
+    Ok(episode)
+}
