@@ -116,13 +116,19 @@ impl<A: Effect> Worker<A> for Runner<A> {
             () = cancelled => Err(EffectError::OutcomeUnknown { why: "the attempt took too long".into() }.into()),
         };
         match result {
-            Ok(()) => Ok(WorkOutcome::Complete),
+            Ok(()) => {
+                if attempt.number > 1 {
+                    self.well_again().await?;
+                }
+                Ok(WorkOutcome::Complete)
+            }
             // Another attempt won: whatever this one did was dropped with its transaction.
             Err(JobError::Store(StoreError::Queue(error))) if is_not_running(&error) => Ok(WorkOutcome::Complete),
             Err(JobError::Effect(error)) => self.after_failure(&job, attempt, error).await,
-            Err(error) => {
-                tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %chain(&error), "a job will be tried again");
-                Err(error)
+            Err(JobError::Store(error)) => {
+                tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %chain(&error), "a job met the store's refusal");
+                let why = "the database did not let it through: the log says why".to_owned();
+                self.after_failure(&job, attempt, EffectError::RetryAfter { after: None, why }).await
             }
         }
     }
@@ -140,8 +146,28 @@ impl<A: Effect> Runner<A> {
                 Err(error) => Err(error.into()),
             };
         }
+        if let EffectError::NeedsPerson { why } = &error {
+            self.needs_person(why, attempt.now).await?;
+        }
         tracing::info!(job.kind = A::KIND, job.id = attempt.job, attempt = attempt.number, error = %error, "a job will be tried again");
         Err(error.into())
+    }
+
+    /// Only a person can put it right: each programme's duty address is told, once, while the job goes on trying.
+    async fn needs_person(&self, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.service.store.begin().await?;
+        edge_failed(&mut tx, &Self::edge(), why, self.service.settings.programmes.keys(), now).await?;
+        tx.commit().await
+    }
+
+    async fn well_again(&self) -> Result<(), StoreError> {
+        let mut tx = self.service.store.begin().await?;
+        tx.edge_is_well(&Self::edge()).await?;
+        tx.commit().await
+    }
+
+    fn edge() -> String {
+        format!("job:{}", A::KIND)
     }
 }
 
