@@ -17,7 +17,7 @@ pub mod partner;
 pub mod practice;
 
 // The service around them.
-// pub mod cli;
+pub mod cli;
 pub mod clock;
 mod crash_point;
 pub mod demo;

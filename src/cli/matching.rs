@@ -105,7 +105,7 @@ fn print(found: &Match, matcher: &Matcher, directory: &Directory) {
     let name = |id| directory.get(id).map_or("?", |s| s.name.as_str());
     output::say(&format!("decision: {}", found.decision.as_str()));
     if let Some(why) = found.hold {
-        output::say(&format!("why:      {}", crate::desk::words::hold(why)));
+        output::say(&format!("why:      {}", crate::desk::words::hold(why).1));
     }
     for finding in &found.safety {
         output::say(&format!("safety:   {:?}: “{}”", finding.kind, finding.evidence.quote));

@@ -85,7 +85,7 @@ async fn list(store: &Store, state: Option<String>, waiting: bool, json: bool) -
     }
     let lines = rows.iter().map(|row| {
         let why =
-            row.explanation.clone().or_else(|| row.hold.map(|why| words::hold(why).to_owned())).unwrap_or_default();
+            row.explanation.clone().or_else(|| row.hold.map(|why| words::hold(why).1.to_owned())).unwrap_or_default();
         [
             row.id.to_string(),
             row.state.clone(),
@@ -136,13 +136,13 @@ async fn show(store: &Store, id: ReferralId, json: bool) -> anyhow::Result<Outco
         output::say(&format!("  {why}"));
     }
     for need in &standing.episode.needs {
-        output::say(&format!("  {}: {}", need.code, words::need_state(&need.state)));
+        output::say(&format!("  {}: {}", need.code, words::need(&need.state).1));
     }
     output::say(&output::table(
         ["when", "what happened"],
         events
             .iter()
-            .map(|e| [e.occurred.to_zoned(london()).strftime("%-d %b %H:%M:%S").to_string(), words::event(&e.event)]),
+            .map(|e| [e.occurred.to_zoned(london()).strftime("%-d %b %H:%M:%S").to_string(), words::event(&e.event).0]),
     ));
     let lines = mails.iter().map(|m| [m.kind.clone(), m.state.clone(), m.attempts.to_string(), m.id.clone()]);
     output::say(&output::table(["mail", "state", "tries", "message-id"], lines));

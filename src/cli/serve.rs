@@ -27,7 +27,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
     let mut jobs = jobs::start(&service).await?;
     tracing::info!(web.listen = %address, "wellbridge is ready");
     output::say(&format!("wellbridge is ready on http://{address}"));
-    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone()));
+    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
     stop_signal().await?;
     tracing::info!("wellbridge is stopping");
     stop.cancel();

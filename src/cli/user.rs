@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::{Outcome, output, store_beside};
 use crate::clock::Clock;
 use crate::desk::accounts;
-use crate::referral::{ProgrammeId, UserId};
+use crate::referral::ProgrammeId;
 use crate::settings::Settings;
 
 /// Coordinators' accounts.
@@ -35,18 +35,9 @@ impl User {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<Outcome> {
         let Self::Add { id, name, programmes } = self;
         let programmes: Vec<ProgrammeId> = programmes.into_iter().map(ProgrammeId::new).collect();
-        for programme in &programmes {
-            if !settings.programmes.contains_key(programme) {
-                let known = settings.programmes.keys().map(ProgrammeId::as_str).collect::<Vec<_>>().join(", ");
-                bail!("there is no programme {programme}; the settings name: {known}");
-            }
-        }
         let password = read_password()?;
-        let account = accounts::new_account(UserId::new(id.clone()), name, programmes, &password)?;
         let store = store_beside(&settings).await?;
-        let mut tx = store.begin().await?;
-        tx.put_account(&account, Clock::System.now()).await?;
-        tx.commit().await?;
+        accounts::add(&store, &settings, &id, &name, &password, programmes, Clock::System.now()).await?;
         output::say(&format!("{id} can sign in at {}desk", settings.web.public_url));
         Ok(Outcome::Well)
     }

@@ -1,1 +1,45 @@
-//! The Wellbeing Coordinator's desk.
+//! The Wellbeing Coordinator's desk: what waits for a person and why, one referral at a time, and what she may decide.
+//!
+//! Behind a local account; a user sees her own programmes' referrals, and for everything else the desk says that there
+//! is no such page. Opening a referral writes down who looked and stops its alerts; nothing else moves without a form
+//! with the session's own token.
+//!
+//! - [`accounts`]: passwords and accounts; [`session`], [`sign_in`]: coming in;
+//! - [`worklist`], [`referral`] with [`timeline`] and [`marks`]: what is seen;
+//! - [`act`], [`find`], [`partners`]: what is done; [`identifiers`] checks what is written to a partner;
+//! - [`words`]: what every state is called.
+
+pub mod accounts;
+mod act;
+mod find;
+pub mod identifiers;
+pub mod marks;
+mod partners;
+mod referral;
+mod session;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod timeline;
+pub mod words;
+mod worklist;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::web::App;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(worklist::show))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/referral/{id}", get(referral::show))
+        .route("/referral/{id}/offer", get(act::offer_form).post(act::offer))
+        .route("/referral/{id}/decide", get(act::decide_form).post(act::decide))
+        .route("/referral/{id}/settle", post(act::settle))
+        .route("/referral/{id}/file-again", post(act::file_again))
+        .route("/referral/{id}/find", get(find::show))
+        .route("/partners", get(partners::list))
+        .route("/partner", get(partners::form).post(partners::confirm))
+}

@@ -111,7 +111,7 @@ fn middle(positions: &[(f64, f64)]) -> Option<(f64, f64)> {
         .map(|p| ((p.0 - lat) * DEGREE_KM).hypot((p.1 - lon) * DEGREE_KM * lat.to_radians().cos()))
         .collect();
     away.sort_by(f64::total_cmp);
-    let most = away.get(away.len() * 2 / 3).copied().unwrap_or(0.0);
+    let most = away.get(away.len() / 2).copied().unwrap_or(0.0);
     (most <= SPREAD_KM).then_some((lat, lon))
 }
 

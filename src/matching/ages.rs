@@ -140,6 +140,14 @@ fn at(text: &Text<'_>, i: usize) -> Option<AgeSaid> {
         "of" if before(2) == "age" && before(4) == "over" => over(i, i - 4),
         "least" if matches!(a, "years" | "yrs") || before(2) == "at" && before(3) == "be" => over(i, i - 1),
         "be" if before(2) == "must" && number >= 13 => over(i, i - 2),
+        "under"
+            if number >= 13
+                && (2..=5).any(|n| {
+                    matches!(before(n).as_str(), "cant" | "can't" | "can\u{2019}t" | "cannot" | "not" | "no")
+                }) =>
+        {
+            over(i, i - 1)
+        }
         "under" if !counted && number >= 13 => {
             Some(AgeSaid { min: None, max: Some(number.saturating_sub(1)), first: i - 1, last: i })
         }
@@ -204,6 +212,7 @@ mod tests {
             ("Under 25s welcome", vec![(None, Some(24))]),
             ("Open 10-12, over 700 books, bus 16, over 30 minutes, £18", vec![]),
             ("families with a child under 5", vec![]),
+            ("Sorry, we can't see under-18s", vec![(Some(18), None)]),
             ("for adults 18 years and over", vec![(Some(18), None)]),
         ] {
             let words = tokens(text);

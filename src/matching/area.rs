@@ -12,7 +12,12 @@ use super::{
     places::{Places, Position, Postcode, kilometres},
     words::Text,
 };
-use crate::directory::{Service, index::Document, localities::Localities, words::tokens};
+use crate::directory::{
+    Service,
+    index::Document,
+    localities::Localities,
+    words::{Gap, Token, tokens},
+};
 
 /// Beyond this a neighbourhood's own service, whose neighbourhoods we cannot place, is not this person's.
 const LOCAL_KM: f64 = 4.5;
@@ -34,6 +39,8 @@ pub(super) struct Reach {
     pub remote: bool,
     /// It is for named neighbourhoods.
     pub local: bool,
+    /// It is for people who live in named places, and where those are is not known.
+    pub unsure: bool,
 }
 
 pub(super) fn check(
@@ -64,6 +71,7 @@ pub(super) fn check(
             Some(away) => (away, if limit.lives { LIVES_KM } else { NAMED_KM }),
             None => (km.unwrap_or(0.0), LOCAL_KM),
         };
+        reach.unsure = limit.nearest.is_none() && km.is_none();
         if away > most {
             let sentence = format!("It is for people of places about {away:.0} km from home.");
             reach.shut = Some(reasoned(sentence, &limit.quote));
@@ -157,12 +165,37 @@ impl Home<'_> {
             // Another outcode may border on home's: its middle says little.
             named.extend(self.places.position(&code));
         }
+        count = count.max(listed(words));
         let nearest = self
             .person
             .position
             .and_then(|home| named.into_iter().map(|at| kilometres(home, at)).min_by(f64::total_cmp));
         (nearest, count)
     }
+}
+
+/// How many names a list like "Otley, Pool, Arthington & Menston" holds.
+fn listed(words: &Text<'_>) -> usize {
+    let name = |t: &Token| t.of(words.text).starts_with(char::is_uppercase) && t.end - t.start > 3;
+    let mut longest = 0;
+    let mut run = 0;
+    let mut joined = true;
+    for token in words.tokens.iter().skip(1) {
+        let word = token.of(words.text);
+        if name(token) {
+            let goes_on = joined || token.gap == Gap::Comma;
+            run = if goes_on { run + 1 } else { run.max(1) };
+            longest = longest.max(run);
+            joined = false;
+        } else if matches!(word, "and" | "or") {
+            joined = true;
+        } else {
+            run = 0;
+            joined = false;
+        }
+    }
+    // A list of two may be anything.
+    if longest >= 3 { longest } else { 0 }
 }
 
 /// A limit in the service's own sentences: "people who live in …", or a list of neighbourhoods.
@@ -176,7 +209,15 @@ fn in_words(mapping: &Mapping, text: &Text<'_>, home: &Home<'_>) -> Option<Limit
         let words = tokens(sentence);
         let (nearest, count) = home.nearest(&Text { text: sentence, tokens: &words });
         let must = lives.iter().find(|h| h.first >= first && h.last < last && follows_place(text, h.last));
-        let limits = must.is_some() && count >= 1 || count >= 2;
+        // Where its volunteers come from says nothing of whom it serves.
+        let helpers = words.iter().take(3).any(|t| {
+            let word = t.of(sentence).to_lowercase();
+            ["volunteer", "staff", "driver", "bus", "buses", "train"].iter().any(|w| word.trim_end_matches('s') == *w)
+        });
+        if helpers && must.is_none() {
+            continue;
+        }
+        let limits = must.is_some() && count >= 1 || count >= 2 && nearest.is_some();
         if limits && !home.is_in(sentence) {
             let quote = must.map_or_else(
                 || text.quote_around(first, (first + 12).min(last), 60),

@@ -31,7 +31,10 @@ pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directo
     if !findings.iter().any(|f| f.kind == SafetyKind::ConsentDeclined) {
         findings.extend(safety::consent(referral.consent, matcher.consent));
     }
-    let read = needs::read(&matcher.mapping, referral);
+    let mut read = needs::read(&matcher.mapping, referral);
+    if let Some((finding, code)) = findings.iter().find_map(|f| specialist(f.kind).map(|code| (f, code))) {
+        needs::put_first(&matcher.mapping, &mut read, code, finding.evidence.clone());
+    }
     let person = Person::of(&matcher.mapping, &matcher.places, referral, &read, today);
     let mut ranked: Vec<Vec<Scored>> = Vec::with_capacity(read.len());
     let mut matched: Vec<NeedMatch> = Vec::with_capacity(read.len());
@@ -48,6 +51,19 @@ pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directo
     }
     let (decision, hold, offer) = verdict(matcher, referral, &findings, ranked.first().map(Vec::as_slice));
     Match { decision, hold, safety: findings, needs: matched, offer }
+}
+
+/// The need of specialist help that a safety matter brings with it.
+fn specialist(kind: SafetyKind) -> Option<&'static str> {
+    match kind {
+        SafetyKind::DomesticAbuse => Some("domestic-abuse"),
+        SafetyKind::Safeguarding | SafetyKind::SuicideSelfHarm => Some("crisis-safeguarding"),
+        SafetyKind::UrgentSymptom
+        | SafetyKind::Contradiction
+        | SafetyKind::WrongPatient
+        | SafetyKind::ConsentMissing
+        | SafetyKind::ConsentDeclined => None,
+    }
 }
 
 type Verdict = (Decision, Option<Hold>, Option<ServiceId>);

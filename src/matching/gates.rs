@@ -130,7 +130,14 @@ fn prose_ages(
         return None;
     }
     let opening = text.tokens.get(..OPENING.min(text.tokens.len())).unwrap_or(&[]);
-    let early = |h: &Hit<'_, ()>| h.first < 25;
+    let early = |h: &Hit<'_, ()>| {
+        let start = h.first.saturating_sub(8);
+        let for_parents = (start..h.first).filter_map(|i| text.tokens.get(i)).any(|t| {
+            let word = t.of(text.text).to_lowercase();
+            ["parent", "famil", "carer", "mum", "dad"].iter().any(|w| word.starts_with(w))
+        });
+        h.first < 25 && !for_parents
+    };
     let (hit, says) = match age {
         31..50 if s.younger.find(opening).is_some_and(|h| early(&h)) => (s.younger.find(opening)?, "young people"),
         0..50 => (s.older.find(opening).filter(early).or_else(|| s.pension.find(opening))?, "older people"),
@@ -181,8 +188,8 @@ fn circumstance(
         let mut others: Vec<usize> = others.map(|h| *h.value).collect();
         others.sort_unstable();
         others.dedup();
-        // Named in passing among many others is not whom it is for.
-        let in_passing = hit.first >= document.name_tokens && others.len() >= 2;
+        // Named in passing among others is not whom it is for.
+        let in_passing = hit.first >= document.name_tokens && (others.len() >= 2 || in_list(text, hit, &hits));
         let meant = !in_passing && (named.strict || !hits.iter().filter(same_kind).any(is));
         meant.then(|| {
             let sentence = format!("It is for {}; nothing in the referral says so.", named.says);
@@ -204,7 +211,7 @@ fn whom<'m>(mapping: &'m Mapping, text: &Text<'_>, document: &Document) -> Vec<H
     let mut sentences = 0;
     while let Some(token) = text.tokens.get(end) {
         sentences += usize::from(token.gap == Gap::Stop);
-        if sentences > 3 || end > document.name_tokens + OPENING {
+        if sentences > 5 || end > document.name_tokens + OPENING {
             break;
         }
         end += 1;
@@ -213,9 +220,26 @@ fn whom<'m>(mapping: &'m Mapping, text: &Text<'_>, document: &Document) -> Vec<H
     let mut hits = mapping.audience_service.scan(opening);
     if !hits.is_empty() {
         let open = mapping.audience_open.scan(text.tokens);
-        hits.retain(|h| !open.iter().any(|o| o.value == h.value));
+        let passing = mapping.services.in_passing.scan(text.tokens);
+        let passed = |h: &Hit<'_, usize>| {
+            let (first, last) = text.sentence(h.first);
+            h.first >= document.name_tokens && passing.iter().any(|p| p.first >= first && p.last <= last)
+        };
+        hits.retain(|h| !open.iter().any(|o| o.value == h.value) && !passed(h));
     }
     hits
+}
+
+/// "families, students and asylum seekers": last of a list of others.
+fn in_list(text: &Text<'_>, hit: &Hit<'_, usize>, hits: &[Hit<'_, usize>]) -> bool {
+    let (first, _) = text.sentence(hit.first);
+    let own_before = hits.iter().any(|h| h.value == hit.value && h.first >= first && h.first < hit.first);
+    let joined = hit
+        .first
+        .checked_sub(1)
+        .and_then(|i| text.tokens.get(i))
+        .is_some_and(|t| matches!(t.of(text.text).to_lowercase().as_str(), "and" | "or"));
+    joined && !own_before && hit.first > first + 3
 }
 
 /// Whether the words speak of two months or more.

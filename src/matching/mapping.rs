@@ -150,6 +150,17 @@ pub(super) struct Mapping {
     pub audience_service: Phrases<usize>,
     pub audience_person: Phrases<usize>,
     pub audience_open: Phrases<usize>,
+    pub requirements: Vec<Requirement>,
+}
+
+/// What a person may need of any service.
+#[derive(Clone, Debug)]
+pub(super) struct Requirement {
+    pub says: String,
+    pub person: Phrases<()>,
+    pub service: Phrases<()>,
+    /// Parts of a service's times that show it.
+    pub times: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -189,6 +200,7 @@ pub(super) struct Services {
     pub older: Phrases<()>,
     pub pension: Phrases<()>,
     pub recruiting: Phrases<()>,
+    pub in_passing: Phrases<()>,
     pub younger: Phrases<()>,
     pub any_age: Phrases<()>,
     pub one_of: Phrases<()>,
@@ -292,6 +304,17 @@ mod raw {
         pub sex: Sexes,
         pub age: Age,
         pub audience: Vec<Audience>,
+        pub requirement: Vec<Requirement>,
+        pub in_passing: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Requirement {
+        pub says: String,
+        pub person: Vec<String>,
+        pub service: Vec<String>,
+        #[serde(default)]
+        pub times: Vec<String>,
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -405,7 +428,16 @@ impl Mapping {
             audience_service: Phrases::default(),
             audience_person: Phrases::default(),
             audience_open: Phrases::default(),
+            requirements: Vec::with_capacity(services.requirement.len()),
         };
+        for raw in &services.requirement {
+            mapping.requirements.push(Requirement {
+                says: raw.says.clone(),
+                person: plain(&raw.person, SERVICES, &raw.says)?,
+                service: plain(&raw.service, SERVICES, &raw.says)?,
+                times: raw.times.clone(),
+            });
+        }
         for need in &needs.need {
             let related = numbers(&need.related, NEEDS, &need.code)?;
             mapping.need(need, related)?;
@@ -524,6 +556,7 @@ impl Mapping {
             older: set(&raw.age.older, "age.older")?,
             pension: set(&raw.age.pension, "age.pension")?,
             recruiting: set(&raw.recruiting, "recruiting")?,
+            in_passing: set(&raw.in_passing, "in_passing")?,
             younger: set(&raw.age.younger, "age.younger")?,
             any_age: set(&raw.age.any, "age.any")?,
             one_of: set(&raw.age.one_of, "age.one_of")?,

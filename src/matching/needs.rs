@@ -112,12 +112,28 @@ pub(super) fn denied<T>(hit: &Hit<'_, T>, taken: &[Taken]) -> bool {
         .any(|(a, z)| z < hit.first || a > hit.last)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "counts of words, far below 2^24")]
+fn as_f32(n: usize) -> f32 {
+    n as f32
+}
+
 #[derive(Default)]
 struct Gathered {
     parts: Vec<f32>,
     asked: bool,
     strong: bool,
     shown_by: Vec<Evidence>,
+}
+
+/// A need that a safety matter brings with it, put before all others.
+pub(super) fn put_first(mapping: &Mapping, needs: &mut Vec<ReadNeed>, code: &str, evidence: Evidence) {
+    let Some(need) = mapping.needs.iter().position(|n| n.code.as_str() == code) else { return };
+    let known = needs.iter().position(|n| n.need == need);
+    let first = match known {
+        Some(at) => needs.remove(at),
+        None => ReadNeed { need, score: FLOOR, asked: false, shown_by: vec![evidence] },
+    };
+    needs.insert(0, first);
 }
 
 /// The needs, the main one first; empty where none is clear.
@@ -142,7 +158,9 @@ pub(super) fn read(mapping: &Mapping, referral: &Referral) -> Vec<ReadNeed> {
             }
             let at = taken.get(hit.first).copied().unwrap_or_default();
             let factor = if at.asked { 2.0 } else { 1.0 } * if at.past && !at.asked { 0.3 } else { 1.0 };
-            let factor = if label { 0.6 } else { factor };
+            // What is asked for first usually matters most.
+            let late = as_f32(hit.first) / as_f32(words.len().max(1));
+            let factor = if label { 0.6 } else { factor * (1.0 - 0.12 * late) };
             let evidence = Evidence {
                 quote: text.quote(hit.first, hit.last).to_owned(),
                 rule: mapping.needs.get(hit.value.need).map(|n| n.code.to_string()).unwrap_or_default(),
@@ -181,7 +199,7 @@ fn settle(gathered: Vec<Gathered>) -> Vec<ReadNeed> {
             let shown_by = pairs.into_iter().take(5).map(|(_, e)| e).collect();
             (ReadNeed { need, score, asked: g.asked, shown_by }, g.strong)
         })
-        .filter(|(n, _)| n.score >= FLOOR)
+        .filter(|(n, strong)| n.score >= FLOOR && (n.asked || *strong || n.score >= FLOOR * 1.4))
         .collect();
     read.sort_by(|a, b| b.0.score.total_cmp(&a.0.score).then(a.0.need.cmp(&b.0.need)));
     let main = read.first().map_or(0.0, |(n, _)| n.score);

@@ -27,10 +27,8 @@ pub(super) struct Person {
     pub audiences: HashSet<usize>,
     /// Languages other than English, lower case.
     pub languages: Vec<String>,
-    /// Avoids stairs, or cannot leave home.
-    pub homebound: bool,
-    /// The referral's words, lower case.
-    pub words: String,
+    /// Numbers of the requirements the words name.
+    pub requires: Vec<usize>,
 }
 
 impl Person {
@@ -41,6 +39,7 @@ impl Person {
         let postcode = address.and_then(|a| a.postcode.as_deref()).and_then(Postcode::parse);
         let languages: Vec<String> = patient.languages.iter().map(|l| l.name.to_lowercase()).collect();
         let mut audiences = HashSet::new();
+        let mut requires: Vec<usize> = Vec::new();
         for (number, audience) in mapping.audiences.iter().enumerate() {
             let by_need = needs.iter().any(|n| audience.needs.contains(&n.need));
             let by_language = languages.iter().any(|l| audience.languages.iter().any(|a| l.starts_with(a.as_str())));
@@ -54,23 +53,11 @@ impl Person {
             let text = Text { text: &reason.text, tokens: &words };
             let taken = taken(&text, &mapping.reading);
             let hits = mapping.audience_person.scan(&words);
+            let asked = mapping.requirements.iter().enumerate();
+            requires.extend(asked.filter(|(_, r)| r.person.find(&words).is_some()).map(|(n, _)| n));
             audiences.extend(hits.iter().filter(|h| !denied(h, &taken)).map(|h| *h.value));
         }
-        let words = referral.words().to_lowercase();
-        let homebound = [
-            "housebound",
-            "house bound",
-            "bedbound",
-            "bed bound",
-            "not left house",
-            "not left the house",
-            "cant get out",
-            "can't get out",
-            "cannot leave the house",
-            "in bed ",
-        ]
-        .iter()
-        .any(|w| words.contains(w));
+        requires.dedup();
         Self {
             age: patient.age_on(today),
             gender: patient.gender,
@@ -79,8 +66,7 @@ impl Person {
             postcode,
             audiences,
             languages: languages.into_iter().filter(|l| l != "english" && !l.is_empty()).collect(),
-            homebound,
-            words,
+            requires,
         }
     }
 }

@@ -211,23 +211,36 @@ fn score(
         if reach.local || !reach.remote {
             #[expect(clippy::cast_possible_truncation, reason = "kilometres within a region")]
             let km = km as f32;
-            score -= (km / 13.0).min(1.0) * 0.14;
+            score -= (km / 10.0).min(1.2) * 0.15;
         }
         why.push(reasoned(format!("It is about {km:.1} km from home in a straight line."), ""));
     }
     if reach.local && reach.shut.is_none() {
         score += 0.04;
     }
-    if person.homebound && !reach.remote {
-        score -= 0.25;
-        careful.push(reasoned("The person may not be able to get there.", ""));
+    let mut lacking = false;
+    for requirement in person.requires.iter().filter_map(|&n| matcher.mapping.requirements.get(n)) {
+        let by_times = service.times.iter().any(|t| requirement.times.iter().any(|part| t.contains(part.as_str())));
+        if let Some(hit) = requirement.service.find(text.tokens) {
+            score += 0.05;
+            let sentence = format!("The person needs it {}.", requirement.says);
+            why.push(reasoned(sentence, text.quote_around(hit.first, hit.last, 30)));
+        } else if !by_times {
+            score -= 0.10;
+            lacking = true;
+            careful.push(reasoned(format!("The person needs it {}; the entry does not say so.", requirement.says), ""));
+        }
+    }
+    if text.tokens.len() < 400 && costly(service) {
+        score -= 0.06;
+        careful.push(reasoned("It costs more than a little.", service.fees.as_deref().unwrap_or("")));
     }
     let far = reach.careful.is_some();
     careful.extend(reach.careful);
     Scored {
         score,
         fit: topic.fit + if topic.in_name { 0.05 } else { 0.0 },
-        drawback: gated.long_wait || far || topic.second_hand,
+        drawback: gated.long_wait || far || lacking || reach.unsure || topic.second_hand,
         candidate: Candidate {
             service: service.id.clone(),
             why,
@@ -236,6 +249,12 @@ fn score(
             takes_email: takes.is_ok(),
         },
     }
+}
+
+/// Paid by the hour or the day.
+fn costly(service: &Service) -> bool {
+    let said = format!("{} {}", service.fees.as_deref().unwrap_or(""), service.description).to_lowercase();
+    said.contains('£') && ["an hour", "per hour", "a day", "per day"].iter().any(|w| said.contains(w))
 }
 
 /// A language other than English that both have.

@@ -70,6 +70,11 @@ fn cleared(
         if a.first <= hit.last || a.last > last || a.first - hit.last > 3 || turned_after(hit.first) {
             return false;
         }
+        // An answer stands alone: the "no" of "SI, no plan" answers nothing.
+        let short = a.first == a.last && text.quote(a.first, a.last).len() <= 4;
+        if short && text.tokens.get(a.last + 1).is_some_and(|t| t.gap < Gap::Comma) {
+            return false;
+        }
         // "Safeguarding: none" and "DV - no": a colon or dash may stand before the answer, nothing more.
         let between = text.tokens.get(hit.last + 1..a.first).unwrap_or(&[]);
         between.iter().all(|t| t.gap < Gap::Comma)

@@ -122,3 +122,124 @@ fn no_dev_referral_with_a_safety_matter_is_sent_by_machine() {
         assert_eq!(line.offer.is_some(), line.decision == Decision::Auto);
     }
 }
+
+/// A referral of one note about a woman of 46 in Leeds, with consent.
+fn note(text: &str) -> Referral {
+    let mut referral = referrals().swap_remove(0).1;
+    referral.patient.birth_date = Some(date(1980, 5, 1));
+    referral.patient.gender = Some(Gender::Female);
+    referral.consent = Consent::Given;
+    referral.reasons = vec![Reason { from: ReasonFrom::Note, code: None, text: text.to_owned() }];
+    referral
+}
+
+fn kinds(matcher: &Matcher, text: &str) -> Vec<SafetyKind> {
+    let found = matcher.match_referral(&note(text), &Directory::default(), date(2026, 11, 24));
+    let mut kinds: Vec<SafetyKind> = found.safety.iter().map(|f| f.kind).collect();
+    kinds.dedup();
+    kinds
+}
+
+#[test]
+fn safety_matters_are_read_however_they_are_put() {
+    use SafetyKind::{
+        ConsentDeclined, Contradiction, DomesticAbuse, Safeguarding, SuicideSelfHarm, UrgentSymptom, WrongPatient,
+    };
+    let matcher = Matcher::built_in().unwrap();
+    let mut missed = Vec::new();
+    for (kind, text) in [
+        (SuicideSelfHarm, "Some days she'd rather not wake up. Would like company."),
+        (SuicideSelfHarm, "Low. Fleeting SI, no plan. Wants a walking group."),
+        (SuicideSelfHarm, "No SI today but took an OD in August."),
+        (SuicideSelfHarm, "Says everyone would be better off without her"),
+        (SuicideSelfHarm, "has been saving up her tablets"),
+        (SuicideSelfHarm, "old scars and fresh cuts on forearm, says she does it to cope"),
+        (SuicideSelfHarm, "She feels life is not worth living since he went"),
+        (SuicideSelfHarm, "wants to end her life but would not act on it"),
+        (SuicideSelfHarm, "Self-harm: weekly"),
+        (SuicideSelfHarm, "She can't see a future and has written letters to her children"),
+        (SuicideSelfHarm, "Thinking of doing something silly. Would like a craft class."),
+        (SuicideSelfHarm, "Not actively suicidal but wishes she could go to sleep and never wake up"),
+        (
+            DomesticAbuse,
+            "Her boyfriend goes through her phone and she has to ask before seeing friends. Wants English class.",
+        ),
+        (DomesticAbuse, "He hits her when he drinks."),
+        (DomesticAbuse, "Husband very controlling re money, she has to account for every penny"),
+        (DomesticAbuse, "She flinched when he spoke. He answered every question for her."),
+        (DomesticAbuse, "Living in a refuge with two children, would like a mums group"),
+        (DomesticAbuse, "History of DV, ex has found out where she lives"),
+        (DomesticAbuse, "DV: yes, current. Wants to learn to drive."),
+        (DomesticAbuse, "her son pushed her down the stairs at Easter"),
+        (DomesticAbuse, "partner gets angry and throws things; kids hide"),
+        (DomesticAbuse, "He won't let her have her own bank account"),
+        (Safeguarding, "The carer has been helping herself to cash. Lonely."),
+        (Safeguarding, "Grandson has moved in and money keeps disappearing from her purse"),
+        (Safeguarding, "Safeguarding referral made yesterday by the district nurse"),
+        (Safeguarding, "Toddler had bruises and mum could not explain them"),
+        (Safeguarding, "A man she met online asks her for money every week"),
+        (Safeguarding, "Works twelve hours a day for her board, the employer keeps her papers"),
+        (Safeguarding, "Children left on their own most evenings"),
+        (
+            Safeguarding,
+            "Found in soiled clothes, no food in the house, daughter has not visited for weeks and collects the pension",
+        ),
+        (Safeguarding, "Young men have taken over her flat to deal from"),
+        (UrgentSymptom, "Crushing chest pain this morning, now settled. Wants a lunch club."),
+        (UrgentSymptom, "new numbness between the legs and can't feel when passing water"),
+        (UrgentSymptom, "woke with a drooping face and slurring, better by lunch"),
+        (UrgentSymptom, "Coughing up blood for two weeks. Also lonely."),
+        (UrgentSymptom, "She has stopped eating and drinking altogether"),
+        (ConsentDeclined, "Pt not keen on being referred, please ring her anyway"),
+        (ConsentDeclined, "I have not yet told her about this referral."),
+        (ConsentDeclined, "Daughter asks for this, pt unaware."),
+        (ConsentDeclined, "She said no to any of this being passed on"),
+        (ConsentDeclined, "Consent: declined"),
+        (ConsentDeclined, "Does not consent to sharing"),
+        (Contradiction, "72M retired miner, would like a shed."),
+        (Contradiction, "This 23 year old man wants a job"),
+        (Contradiction, "This gentleman would like help with his benefits. He lost his job. He is fed up."),
+        (WrongPatient, "Apologies, this was meant for another patient"),
+        (WrongPatient, "NHS no 999 030 0135. Lonely."),
+    ] {
+        if !kinds(&matcher, text).contains(&kind) {
+            missed.push(format!("{kind:?}: {text} -> {:?}", kinds(&matcher, text)));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn templates_and_plain_denials_are_no_safety_matters() {
+    let matcher = Matcher::built_in().unwrap();
+    let mut read = Vec::new();
+    for text in [
+        "Safeguarding concerns: none. Lonely since she retired, would like a lunch club.",
+        "No SI, no DSH. Would like to volunteer.",
+        "Denies suicidal ideation. Wants a befriender.",
+        "No thoughts of self harm, no plans, asked directly.",
+        "Low mood but no suicidal thoughts. Would like an art class.",
+        "DV: no. Safeguarding: nil. Suicide risk: none.",
+        "No red flags. No chest pain, SOB or palpitations.",
+        "Not sleeping. No suicidal ideation. Consent given.",
+        "Her mother died in May. She would like to meet others who understand.",
+        "No concerns about abuse or neglect. Wants help with her energy bills.",
+        "Crisis numbers given. Wants a walking group.",
+        "Has capacity and consents. Wants to learn English.",
+        "Pushes the pram to nursery every day, would like a mums group",
+        "She beat breast cancer ten years ago and wants to get fit",
+        "Not at risk of domestic abuse. Debt of 3k, wants advice.",
+        "Cauda equina excluded in 2022. Wants help with PIP form.",
+        "Declined counselling. Would like gardening. Consented to referral.",
+        "46F would like help with debts. Her husband (52M) works nights.",
+        "A and E for chest infection in March, better now. Would like company.",
+        "Would like a choir. Son 14M has ADHD, she has her hands full.",
+        "Happy for details to be shared.",
+    ] {
+        let kinds = kinds(&matcher, text);
+        if !kinds.is_empty() {
+            read.push(format!("{text} -> {kinds:?}"));
+        }
+    }
+    assert!(read.is_empty(), "{}", read.join("\n"));
+}

@@ -1,17 +1,16 @@
 //! What opens a partner's page: the link's token, and the one-time code mailed to the partner's address.
 //!
 //! A token is derived from a server key, so that a mail rendered twice holds the same link and the token itself is
-//! never stored: the store keeps its hash, and looks a visitor's token up by it. A code is drawn by chance and kept as
-//! a keyed hash: six digits alone could be guessed from a stolen database. All pure; the time is passed in.
+//! never stored: the store keeps its hash, and looks a visitor's token up by it. A code is derived too, so that the job
+//! that mails it needs no stored code; a keyed hash of it is kept. All pure.
 
 use std::{fmt, fmt::Write as _};
 
 use aws_lc_rs::{digest, hmac};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{random, referral::OfferId};
+use crate::referral::OfferId;
 
 /// The key that tokens and codes are made from; the same on every replica.
 #[derive(Clone)]
@@ -39,6 +38,13 @@ impl ServerKey {
         let mut bytes = [0u8; 32];
         bytes.copy_from_slice(tag.as_ref());
         OneTimeCode::from_chance(&bytes)
+    }
+
+    /// What is stored of a code that was typed or mailed: keyed, since six digits alone could be guessed from a stolen
+    /// database; bound to one offer and one mail.
+    pub fn code_hash(&self, offer: OfferId, ordinal: i64, digits: &str) -> String {
+        let about = [offer.uuid().as_bytes().as_slice(), &ordinal.to_be_bytes()].concat();
+        hex(self.sign(&framed(&[b"wellbridge/code-hash/1", &about, digits.as_bytes()])).as_ref())
     }
 
     fn sign(&self, message: &[u8]) -> hmac::Tag {
@@ -125,11 +131,6 @@ impl fmt::Debug for AnswerToken {
 pub struct OneTimeCode(String);
 
 impl OneTimeCode {
-    /// Draws a code.
-    pub fn draw() -> Self {
-        Self::from_chance(&random::secret_bytes())
-    }
-
     /// The code that these random bytes make. 2⁶⁴ is so much larger than a million that no code is likelier than
     /// another by more than one part in 10¹³.
     fn from_chance(bytes: &[u8; 32]) -> Self {
@@ -143,11 +144,9 @@ impl OneTimeCode {
         format!("{first} {second}")
     }
 
-    /// What is stored of it: bound to one offer, for `lasts` from `now`.
-    pub fn keep(&self, key: &ServerKey, offer: OfferId, now: Timestamp, lasts: SignedDuration) -> StoredCode {
-        let salt = hex(&random::secret_bytes()[..16]);
-        let digest = hex(key.sign(&code_message(&salt, offer, &self.0)).as_ref());
-        StoredCode { salt, digest, expires: now.saturating_add(lasts).unwrap_or(now), tries: 0, used: false }
+    /// The six digits.
+    pub fn digits(&self) -> &str {
+        &self.0
     }
 }
 
@@ -157,75 +156,6 @@ impl fmt::Debug for OneTimeCode {
     }
 }
 
-/// What is stored of a code: nothing that could be typed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredCode {
-    /// Random, in hex.
-    pub salt: String,
-    /// HMAC-SHA256 with the server's key, in hex.
-    pub digest: String,
-    /// Not after this.
-    pub expires: Timestamp,
-    /// Wrong codes typed so far.
-    pub tries: u8,
-    /// It has let somebody in.
-    pub used: bool,
-}
-
-/// What came of a typed code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodeCheck {
-    /// Right: it is used up now.
-    Right,
-    /// Wrong; so many tries are left.
-    Wrong(u8),
-    /// Typed wrong too often: a new one must be asked for.
-    TooOften,
-    /// Too old.
-    Expired,
-    /// It has already let somebody in.
-    Used,
-}
-
-impl StoredCode {
-    /// Checks what a visitor typed (spaces and hyphens do not matter) and says what must be stored from now on. Store
-    /// that before the visitor is answered, whatever came of it.
-    pub fn check(
-        mut self,
-        key: &ServerKey,
-        offer: OfferId,
-        typed: &str,
-        now: Timestamp,
-        max_tries: u8,
-    ) -> (CodeCheck, Self) {
-        if self.used {
-            return (CodeCheck::Used, self);
-        }
-        if now > self.expires {
-            return (CodeCheck::Expired, self);
-        }
-        if self.tries >= max_tries {
-            return (CodeCheck::TooOften, self);
-        }
-        let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
-        let tag = unhex(&self.digest);
-        // Compares in a time that does not depend on where they differ.
-        let message = code_message(&self.salt, offer, &digits);
-        if tag.is_some_and(|tag| hmac::verify(&key.0, &message, &tag).is_ok()) {
-            self.used = true;
-            return (CodeCheck::Right, self);
-        }
-        self.tries += 1;
-        let left = max_tries.saturating_sub(self.tries);
-        (if left == 0 { CodeCheck::TooOften } else { CodeCheck::Wrong(left) }, self)
-    }
-}
-
-/// What a code's keyed hash is made of: it is bound to one offer.
-fn code_message(salt: &str, offer: OfferId, digits: &str) -> Vec<u8> {
-    framed(&[b"wellbridge/code/1", salt.as_bytes(), offer.uuid().as_bytes(), digits.as_bytes()])
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -233,14 +163,9 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-    Some(digits?.chunks(2).map(|pair| pair.iter().fold(0, |n, d| n << 4 | d)).collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{CodeCheck::TooOften, CodeCheck::Wrong, *};
+    use super::*;
 
     fn key() -> ServerKey {
         ServerKey::from_bytes(&[7; 32])
@@ -249,9 +174,6 @@ mod tests {
     fn offer(n: u128) -> OfferId {
         OfferId::from_uuid(uuid::Uuid::from_u128(n))
     }
-
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-    const LASTS: SignedDuration = SignedDuration::from_mins(15);
 
     #[test]
     fn a_mail_rendered_twice_holds_the_same_link() {
@@ -284,64 +206,35 @@ mod tests {
     }
 
     #[test]
-    fn a_code_lets_in_once_however_it_is_spaced() {
-        let code = OneTimeCode::from_chance(&[0; 32]);
-        assert_eq!(code.spaced(), "000 000");
-        for typed in ["000000", "000 000", " 000-000 "] {
-            let stored = code.keep(&key(), offer(1), NOW, LASTS);
-            let (check, stored) = stored.check(&key(), offer(1), typed, NOW, 5);
-            assert_eq!(check, CodeCheck::Right, "{typed}");
-            assert_eq!(stored.check(&key(), offer(1), typed, NOW, 5).0, CodeCheck::Used);
+    fn a_code_belongs_to_one_key_one_offer_and_one_mail() {
+        let code = key().one_time_code(offer(1), 1);
+        assert_eq!(code, key().one_time_code(offer(1), 1));
+        assert_eq!(code.digits().len(), 6);
+        assert_eq!(code.spaced().len(), 7);
+        let hash = key().code_hash(offer(1), 1, code.digits());
+        assert_eq!(hash, key().code_hash(offer(1), 1, code.digits()));
+        for other in [
+            key().code_hash(offer(2), 1, code.digits()),
+            key().code_hash(offer(1), 2, code.digits()),
+            ServerKey::from_letters("another key that is long enough for this").code_hash(offer(1), 1, code.digits()),
+        ] {
+            assert_ne!(hash, other);
         }
-    }
-
-    #[test]
-    fn a_code_of_another_offer_or_key_does_not_let_in() {
-        let code = OneTimeCode::draw();
-        let stored = code.keep(&key(), offer(1), NOW, LASTS);
-        assert_eq!(stored.clone().check(&key(), offer(2), &code.0, NOW, 5).0, CodeCheck::Wrong(4));
-        let other = ServerKey::from_letters("another key that is long enough for this");
-        assert_eq!(stored.check(&other, offer(1), &code.0, NOW, 5).0, CodeCheck::Wrong(4));
-    }
-
-    #[test]
-    fn five_wrong_codes_close_the_door_even_for_the_right_one() {
-        let code = OneTimeCode::from_chance(&[0; 32]);
-        let mut stored = code.keep(&key(), offer(1), NOW, LASTS);
-        let mut said = Vec::new();
-        for wrong in ["1", "", "999999", "00000", "0000000"] {
-            let (check, after) = stored.check(&key(), offer(1), wrong, NOW, 5);
-            said.push(check);
-            stored = after;
-        }
-        assert_eq!(said, [Wrong(4), Wrong(3), Wrong(2), Wrong(1), TooOften]);
-        assert_eq!(stored.check(&key(), offer(1), "000000", NOW, 5).0, TooOften);
-    }
-
-    #[test]
-    fn a_code_is_good_for_a_quarter_of_an_hour() {
-        let code = OneTimeCode::draw();
-        let stored = code.keep(&key(), offer(1), NOW, LASTS);
-        let last = NOW + LASTS;
-        assert_eq!(stored.clone().check(&key(), offer(1), &code.0, last, 5).0, CodeCheck::Right);
-        let later = last + SignedDuration::from_secs(1);
-        assert_eq!(stored.check(&key(), offer(1), &code.0, later, 5).0, CodeCheck::Expired);
     }
 
     #[test]
     fn what_is_stored_or_printed_holds_no_token_and_no_code() {
         let token = AnswerToken::derive(&key(), offer(1), Purpose::Answer);
         assert!(!token.hash().contains(&token.text()) && format!("{token:?}") == "AnswerToken(…)");
-        let code = OneTimeCode::draw();
-        let stored = serde_json::to_string(&code.keep(&key(), offer(1), NOW, LASTS)).unwrap();
-        let hex_run = stored.contains(&format!("\"{}\"", code.0));
-        assert!(!hex_run && format!("{code:?}") == "OneTimeCode(…)" && format!("{:?}", key()) == "ServerKey(…)");
+        let code = key().one_time_code(offer(1), 1);
+        assert!(!key().code_hash(offer(1), 1, code.digits()).contains(code.digits()));
+        assert!(format!("{code:?}") == "OneTimeCode(…)" && format!("{:?}", key()) == "ServerKey(…)");
     }
 
     #[test]
     fn codes_are_spread_over_all_six_digits() {
         let first: std::collections::BTreeSet<char> =
-            (0..500).filter_map(|_| OneTimeCode::draw().0.chars().next()).collect();
+            (0..500).filter_map(|n| key().one_time_code(offer(1), n).0.chars().next()).collect();
         assert_eq!(first.len(), 10, "{first:?}");
     }
 }

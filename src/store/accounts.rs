@@ -44,6 +44,7 @@ const AUDIT: &str = "insert into audit (id, programme_id, referral_id, who, what
 const AUDITS: &str = "select who, what, at from audit where referral_id = $1 order by at, id";
 const KNOCK: &str = "insert into rate (door, window, knocks) values ($1, $2, 1)
     on conflict (door, window) do update set knocks = rate.knocks + 1 returning knocks";
+const KNOCKS: &str = "select knocks from rate where door = $1 and window = $2";
 const SWEEP_RATE: &str = "delete from rate where window < $1";
 
 impl Tx {
@@ -131,6 +132,13 @@ impl Store {
     pub async fn audits(&self, referral: ReferralId) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
         let rows = sqlx::query(AUDITS).bind(referral.to_string()).fetch_all(self.pool()).await?;
         Ok(rows.iter().map(|r| (r.get("who"), r.get("what"), at(r.get("at")))).collect())
+    }
+
+    /// How often a door was knocked on in the window that `now` lies in, without knocking.
+    pub async fn knocks(&self, door: &str, seconds: i64, now: Timestamp) -> Result<i64, StoreError> {
+        let window = ms(now) / (seconds * 1000) * (seconds * 1000);
+        let knocks = sqlx::query_scalar(KNOCKS).bind(door).bind(window).fetch_optional(self.pool()).await?;
+        Ok(knocks.unwrap_or(0))
     }
 
     /// Counts a knock on a door in the window that `now` lies in (`seconds` long); answers the count so far. The door's

@@ -1,0 +1,68 @@
+//! Who knocks, and how often: the visitor's network address behind proxies we trust, and the limits on pages without an
+//! account.
+//!
+//! An address is personal data: the store sees a hash of it with a salt that dies with the process.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+
+use super::{App, PageError};
+
+/// A window of a minute.
+const MINUTE: i64 = 60;
+
+/// The visitor's address: the peer's, or what the nearest proxy that is not ours wrote in `X-Forwarded-For`.
+pub fn address(app: &App, parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let trusted = |address: IpAddr| app.service.settings.web.trusted_proxies.iter().any(|n| n.contains(address));
+    if !trusted(peer) {
+        return peer;
+    }
+    let mut nearest = peer;
+    let lines = parts.headers.get_all("x-forwarded-for");
+    let hops: Vec<&str> = lines.iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    for hop in hops.iter().rev() {
+        // Whatever stands left of something unreadable was written by nobody we know.
+        let Ok(address) = hop.trim().parse() else { break };
+        nearest = address;
+        if !trusted(address) {
+            break;
+        }
+    }
+    nearest
+}
+
+/// Counts a visit to a page without an account; too many in a minute are turned away.
+pub async fn admit(app: &App, parts: &Parts) -> Result<(), PageError> {
+    let mut salted = app.salt.to_vec();
+    salted.extend_from_slice(address(app, parts).to_canonical().to_string().as_bytes());
+    let door = format!("visitor:{}", hex(&digest(&SHA256, &salted).as_ref()[..12]));
+    knock(app, &door, MINUTE, app.service.settings.limits.visitor_per_minute).await
+}
+
+/// Counts a knock on a door; more than `most` in a window are turned away until it ends.
+pub async fn knock(app: &App, door: &str, seconds: i64, most: u32) -> Result<(), PageError> {
+    let now = app.now();
+    if app.service.store.knock(door, seconds, now).await? > i64::from(most) {
+        return Err(PageError::TooMany(seconds - now.as_second().rem_euclid(seconds)));
+    }
+    Ok(())
+}
+
+/// Bytes as lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// SHA-256 of a text, in hexadecimal: how secrets are stored.
+pub fn sha256(text: &str) -> String {
+    hex(digest(&SHA256, text.as_bytes()).as_ref())
+}
