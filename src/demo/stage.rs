@@ -154,6 +154,14 @@ impl Stage {
         self.stories.iter().find(|story| story.id == id)
     }
 
+    /// What a visitor finds when the page opens: the referrals that came this morning, already on their way.
+    pub async fn raise_the_curtain(&self) -> Result<(), DemoError> {
+        for story in self.stories.iter().filter(|story| story.on_stage) {
+            self.send(story).await?;
+        }
+        self.settle().await
+    }
+
     /// The GP sends a referral: into the practice's record, and the service is asked to look at once.
     pub async fn send(&self, story: &Story) -> Result<(), DemoError> {
         let Some(practice) = self.practice(&story.practice) else { return Ok(()) };

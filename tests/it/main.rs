@@ -10,5 +10,6 @@
     reason = "a helper of the tests fails the test that called it"
 )]
 
+mod demo;
 mod peers;
 mod support;
