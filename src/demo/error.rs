@@ -50,8 +50,8 @@ pub enum DemoError {
     #[error(transparent)]
     Account(#[from] AccountError),
     /// The directory was not read.
-    #[error("the sample directory was not read")]
-    NoDirectory,
+    #[error("the sample directory was not read: {0}")]
+    NoDirectory(String),
     /// The service did not come to rest.
     #[error("the service still had work after half a minute: see the log (RUST_LOG=info)")]
     NeverSettled,

@@ -92,7 +92,12 @@ pub async fn open(listen: SocketAddr) -> Result<Running, DemoError> {
         chapel_row: base(0),
         mill_pond: base(1),
     })?;
-    let service = Arc::new(Wellbridge::new(assemble::parts(settings, clock).await?).await?);
+    let parts = assemble::parts(settings, clock).await?;
+    for feed in parts.settings.feeds.values() {
+        let read = jobs::sync::whole(&parts.store, feed, parts.clock.now(), |_, _| ()).await;
+        read.map_err(|why| DemoError::NoDirectory(why.to_string()))?;
+    }
+    let service = Arc::new(Wellbridge::new(parts).await?);
     let jobs = jobs::start(&service).await?;
     let stage = Arc::new(Stage { service, mail, stories: stories()?, practices, address });
     let stop = CancellationToken::new();
@@ -211,9 +216,6 @@ impl Stage {
     /// talking therapies, which are left for the visitor to confirm.
     async fn confirm_partners(&self) -> Result<(), DemoError> {
         let directory = self.service.directory();
-        if directory.is_empty() {
-            return Err(DemoError::NoDirectory);
-        }
         let now = self.now();
         let mut tx = self.service.store.begin().await?;
         for service in directory.services().iter().filter(|s| !left_for_the_visitor(&s.description)) {
