@@ -10,8 +10,9 @@
     reason = "a helper of the tests fails the test that called it"
 )]
 
+mod demo;
 mod lifecycle;
 mod peers;
-mod store;
 mod road;
+mod store;
 mod support;

@@ -1,8 +1,8 @@
 //! The mail server's bad days, as a charity and the duty address see them.
 
+use jiff::SignedDuration;
 use wellbridge::demo::mail_catcher::MailFault;
 use wellbridge::referral::event::{Event, OfferMail};
-use jiff::SignedDuration;
 
 use crate::support::city::{PARTNERS, mailbox};
 use crate::support::story::Story;

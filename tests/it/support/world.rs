@@ -448,11 +448,7 @@ fn code_in(text: &str) -> String {
     pair.unwrap_or_else(|| panic!("no code in:\n{text}")).concat()
 }
 
-async fn start(
-    settings: &Table,
-    clock: &Clock,
-    listener: TcpListener,
-) -> (Arc<Wellbridge>, Running) {
+async fn start(settings: &Table, clock: &Clock, listener: TcpListener) -> (Arc<Wellbridge>, Running) {
     let from = LoadFrom { file: ConfigFile::Text(settings.to_string()), env: std::collections::BTreeMap::new() };
     let settings = Settings::load(&from).unwrap_or_else(|error| panic!("{error}"));
     let parts = assemble::parts(settings, clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
