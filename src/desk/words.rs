@@ -161,6 +161,7 @@ pub const fn reason(why: Reason) -> &'static str {
 pub const fn alert(kind: Alert) -> &'static str {
     match kind {
         Alert::Safety => "A safety matter",
+        Alert::RiskReported => "A risk was reported",
         Alert::CancellationUndelivered => "A partner could not be told that it is over",
         Alert::ChangedAfterAcceptance => "Something changed after a partner had said yes",
         Alert::Question => "A partner’s question",
@@ -394,6 +395,7 @@ mod tests {
         assert_eq!(closings.iter().map(|c| closed(*c)).collect::<BTreeSet<_>>().len(), closings.len());
         let alerts: Vec<Alert> = all(&[
             "safety",
+            "risk-reported",
             "cancellation-undelivered",
             "changed-after-acceptance",
             "question",

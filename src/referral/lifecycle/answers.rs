@@ -24,7 +24,7 @@ impl Draft {
         if risk {
             self.episode.safety = true;
             self.attend(AttentionKind::Risk, Some(id), note);
-            self.alert(Alert::Safety);
+            self.alert(Alert::RiskReported);
         }
         match self.partner_moves(id, status, said, note) {
             Err(_) if risk => Ok(()),
