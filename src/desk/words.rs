@@ -205,14 +205,13 @@ pub fn mail_state(state: &str) -> &'static str {
 /// What kind of words a note holds.
 pub fn note_kind(kind: &str) -> &'static str {
     match kind {
-        "reason" => "Reason",
+        "reason" | "close" => "Reason",
         "question" => "Question",
         "tried" => "What was tried",
         "helped" => "What helped",
         "did-not-help" => "What did not help",
         "to-partner" => "To the partner",
         "risk" => "Worry about safety",
-        "close" => "Reason",
         _ => "Words",
     }
 }
@@ -312,6 +311,9 @@ pub fn event(event: &Event) -> (String, Option<String>) {
                 PartnerSaid::Rejected(why) | PartnerSaid::Failed(why) => format!(": {}", reason(*why)),
                 _ => String::new(),
             };
+            if *risk && *what == PartnerSaid::Asked {
+                return ("The partner is worried about somebody’s safety".to_owned(), None);
+            }
             let worry = if *risk { ", and is worried about safety" } else { "" };
             format!("{}{why}{worry}", said(*what))
         }
