@@ -256,6 +256,11 @@ impl World {
         Self::with(SETTINGS.replace("[web]", &format!("[web]\ntrusted_proxies = {proxies:?}"))).await
     }
 
+    /// The demo's: http on this machine.
+    pub(crate) async fn on_loopback() -> Self {
+        Self::with(SETTINGS.replace("https://wellbridge.example", "http://127.0.0.1:8080")).await
+    }
+
     async fn with(settings: String) -> Self {
         let dir = std::env::temp_dir().join(format!("wellbridge-pages-{}", random::uuid()));
         let load = LoadFrom { file: ConfigFile::Text(settings), env: BTreeMap::new() };

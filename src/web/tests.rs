@@ -126,3 +126,22 @@ async fn the_style_sheet_may_be_kept_and_pages_may_not() {
     assert!(sheet.headers["cache-control"].to_str().unwrap().contains("max-age"));
     assert_eq!(world.get("/", "").await.headers["cache-control"], "no-store");
 }
+
+#[tokio::test]
+async fn only_on_loopback_are_cookies_without_their_prefix() {
+    let world = World::on_loopback().await;
+    let id = world.refer(referral()).await;
+    let (offer, link) = world.ask(id, "visits").await;
+    let origin = "http://127.0.0.1:8080";
+    let token = world.get(&link, "").await.field("form");
+    for page in ["yes", "code"] {
+        world.post_from(origin, &format!("{link}/{page}"), &[("form", &token)], "").await;
+    }
+    let code = world.service.link_key.one_time_code(offer, world.service.clock.now().as_second());
+    let fields = [("form", token.as_str()), ("code", code.as_str())];
+    let seen = world.post_from(origin, &format!("{link}/open"), &fields, "").await;
+    assert!(seen.cookie().starts_with("wb-"), "{}", seen.cookie());
+    assert!(!seen.headers["set-cookie"].to_str().unwrap().contains("Secure"));
+    assert!(!seen.headers.contains_key("strict-transport-security"));
+    assert!(world.get(&link, &seen.cookie()).await.body.contains("See how to make contact"));
+}
