@@ -11,6 +11,7 @@ use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
 use super::{Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
+use crate::clock::london;
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{Input, PollFrom, PracticeSystem};
@@ -104,7 +105,8 @@ async fn read_all(
 ) -> Result<(), JobError> {
     let cursor = service.store.cursor(&practice.id).await?;
     let overlap = SignedDuration::try_from(practice.fhir.overlap).unwrap_or_default();
-    let since = cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH));
+    let first = practice.take_from.and_then(|day| Some(day.to_zoned(london()).ok()?.timestamp()));
+    let since = cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH)).or(first);
     let mut missing = 0;
     for _ in 0..2 {
         missing = read_pages(service, practice, programme, system, since).await?;
