@@ -156,7 +156,13 @@ impl Store {
             StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
         })?;
         let insert_only = Client::builder(pool.clone()).allow_unregistered_job_kinds().build()?;
-        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, turn: Arc::new(Semaphore::new(1)), _lock: lock })
+        Ok(Self {
+            pool,
+            client: Arc::new(OnceLock::new()),
+            insert_only,
+            turn: Arc::new(Semaphore::new(1)),
+            _lock: lock,
+        })
     }
 
     /// Begins the one kind of write transaction there is.

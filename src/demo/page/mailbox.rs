@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::{Frame, OnStage};
 use crate::demo::mail_catcher::CaughtMail;
 use crate::demo::stage::Stage;
+use crate::web::PageError;
 use crate::web::pages::{self, fill};
 use crate::web::when::{When, when};
-use crate::web::PageError;
 
 /// A mail as it came is shown with its own inline style, and nothing else of its own.
 const MAIL_POLICY: &str =

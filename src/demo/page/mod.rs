@@ -102,7 +102,8 @@ fn demo_failed(error: DemoError) -> PageError {
 /// One sentence: what to try next.
 fn nudge(stage: &Stage, seat: &str, tales: &[Tale]) -> String {
     let any = |state: ReferralState| tales.iter().any(|tale| tale.episode.state() == state);
-    let answered = tales.iter().any(|t| t.episode.offers.iter().any(|o| o.booked || o.identity_seen || o.status.is_final()));
+    let answered =
+        tales.iter().any(|t| t.episode.offers.iter().any(|o| o.booked || o.identity_seen || o.status.is_final()));
     let unsent = stage.stories.iter().any(|s| !tales.iter().any(|t| t.request == s.id));
     match seat {
         "gp" if unsent => "Send one of the stories, and watch its dot leave the surgery.",
@@ -110,10 +111,14 @@ fn nudge(stage: &Stage, seat: &str, tales: &[Tale]) -> String {
         "partner" if !answered => "Open the newest mail that asks for help, follow its link, and say yes or no.",
         "partner" => "Say no to one, and see who is asked next.",
         "coordinator" if any(ReferralState::Proposed) => "Sign in and approve a proposal: its mail leaves at once.",
-        "coordinator" if any(ReferralState::Held) => "Sign in and read what is held: a person decides here, not a machine.",
+        "coordinator" if any(ReferralState::Held) => {
+            "Sign in and read what is held: a person decides here, not a machine."
+        }
         _ if !answered => "Begin as the partner: mails are waiting. Say yes to one, and its dot moves on.",
         _ if any(ReferralState::Held) => "Now be the coordinator: the red and amber dots wait for a person.",
-        _ if !any(ReferralState::Closed) => "As a partner, tell that support has started, then that it has finished: the record fills.",
+        _ if !any(ReferralState::Closed) => {
+            "As a partner, tell that support has started, then that it has finished: the record fills."
+        }
         _ => "Let a day pass: whoever was asked and says nothing is reminded, and then somebody else is asked.",
     }
     .to_owned()
@@ -140,7 +145,7 @@ async fn coordinator(Extension(stage): OnStage) -> Result<Html<String>, PageErro
         .iter()
         .filter(waits)
         .map(|tale| Waiting {
-            initials: road::initials(tale),
+            initials: road::initials(&stage, tale),
             title: road::title(&stage, tale),
             state: tale.state.clone(),
             desk: format!("/desk/referral/{}", tale.id),
