@@ -11,5 +11,6 @@
 )]
 
 mod peers;
+mod privacy;
 mod road;
 mod support;

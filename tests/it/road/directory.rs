@@ -36,7 +36,10 @@ impl Council {
     }
 }
 
-async fn list(State(council): State<Council>, Query(asked): Query<BTreeMap<String, String>>) -> Result<Json<Value>, StatusCode> {
+async fn list(
+    State(council): State<Council>,
+    Query(asked): Query<BTreeMap<String, String>>,
+) -> Result<Json<Value>, StatusCode> {
     let number = |name: &str, usual: usize| asked.get(name).map_or(usual, |text| text.parse().unwrap());
     let (page, size) = (number("page", 1), number("per_page", 50));
     if *council.down.lock().unwrap() && page > 1 {

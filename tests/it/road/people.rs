@@ -36,7 +36,15 @@ async fn agreement_taken_back_before_acceptance_shows_nothing() {
         for secret in Story::lonely().identifiers() {
             assert!(!page.says(&secret), "{secret} on {}:\n{}", page.path, page.html);
         }
-        assert_eq!(world.events(&sent).await.iter().filter(|e| matches!(e, wellbridge::referral::event::Event::IdentityViewed { .. })).count(), 0);
+        assert_eq!(
+            world
+                .events(&sent)
+                .await
+                .iter()
+                .filter(|e| matches!(e, wellbridge::referral::event::Event::IdentityViewed { .. }))
+                .count(),
+            0
+        );
         world.ends_well().await;
     })
     .await;

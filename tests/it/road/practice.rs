@@ -35,7 +35,12 @@ async fn a_bad_entry_never_costs_a_page_and_is_held_once() {
         assert_eq!(all.len(), 2, "once");
         // Put right at the practice, it goes on by itself.
         world.record.change("Patient", &bad.patient, |p| p["identifier"][0]["value"] = "9990300003".into()).await;
-        world.record.change("ServiceRequest", &bad.request, |r| r["note"][0]["text"] = "Lonely. Would like a regular visitor.".into()).await;
+        world
+            .record
+            .change("ServiceRequest", &bad.request, |r| {
+                r["note"][0]["text"] = "Lonely. Would like a regular visitor.".into()
+            })
+            .await;
         world.poll().await;
         assert_eq!(world.state(&bad).await, "offered");
         world.ends_well().await;
@@ -48,7 +53,8 @@ async fn entries_of_another_shape_are_held_once_each_and_the_rest_goes_on() {
     let world = Plan::usual().open().await;
     let code = json!({ "coding": [{ "system": "http://snomed.info/sct", "code": "871731000000106" }] });
     let request = |subject: Value| {
-        let mut request = json!({ "resourceType": "ServiceRequest", "status": "active", "intent": "order", "code": code });
+        let mut request =
+            json!({ "resourceType": "ServiceRequest", "status": "active", "intent": "order", "code": code });
         request["subject"] = subject;
         request
     };
@@ -133,7 +139,9 @@ async fn pages_without_end_are_told_once_and_nothing_is_skipped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_next_page_on_another_host_is_not_followed() {
     a_bad_page("elsewhere", |_| {
-        Fault::edit(|bundle| bundle["link"] = json!([{ "relation": "next", "url": "https://elsewhere.example/fhir/Task?_page=2" }]))
+        Fault::edit(|bundle| {
+            bundle["link"] = json!([{ "relation": "next", "url": "https://elsewhere.example/fhir/Task?_page=2" }])
+        })
     })
     .await;
 }
@@ -159,7 +167,10 @@ async fn somebody_elses_change_in_between_is_read_again_and_kept() {
         let sent = world.gp_sends(&Story::lonely().with_task()).await;
         world.advance(SignedDuration::from_mins(3)).await;
         let task = world.record.read("Task", sent.task.as_ref().unwrap()).await;
-        assert_eq!((task["status"].as_str(), task["extension"][0]["valueString"].as_str()), (Some("accepted"), Some("green")));
+        assert_eq!(
+            (task["status"].as_str(), task["extension"][0]["valueString"].as_str()),
+            (Some("accepted"), Some("green"))
+        );
         world.ends_well().await;
     }
 }

@@ -62,7 +62,10 @@ async fn a_referral_travels_the_whole_road_and_its_scores_are_in_the_record() {
         assert_eq!(procedures[0]["code"]["coding"][0]["code"], "871731000000106");
         let tasks = world.record.all("Task").await;
         assert_eq!(tasks.len(), 1, "the one coordination Task");
-        assert_eq!((&tasks[0]["status"], tasks[0]["focus"]["reference"].as_str()), (&json!("completed"), Some(format!("ServiceRequest/{}", sent.request).as_str())));
+        assert_eq!(
+            (&tasks[0]["status"], tasks[0]["focus"]["reference"].as_str()),
+            (&json!("completed"), Some(format!("ServiceRequest/{}", sent.request).as_str()))
+        );
         assert!(tasks[0]["output"].as_array().unwrap().len() >= 3, "{}", tasks[0]["output"]);
         assert_eq!(world.record.read("ServiceRequest", &sent.request).await["status"], "active", "the practice's own");
         let seen = world.events(&sent).await.iter().filter(|e| matches!(e, Event::IdentityViewed { .. })).count();
@@ -114,7 +117,9 @@ async fn the_practices_task_is_kept_true_and_what_is_theirs_stays_theirs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_person_chooses_what_returns_to_the_gp() {
-    for (sharing, codes, words) in [(Some("nothing"), 0, 0), (Some("codes-only"), 1, 0), (None, 1, 0), (Some("full"), 1, 1)] {
+    for (sharing, codes, words) in
+        [(Some("nothing"), 0, 0), (Some("codes-only"), 1, 0), (None, 1, 0), (Some("full"), 1, 1)]
+    {
         on_both(Plan::usual, async |world: World| {
             let baselines = 1;
             let sent = world.gp_sends(&Story::lonely().sharing(sharing)).await;
@@ -141,7 +146,8 @@ async fn a_restart_in_the_middle_of_the_road_changes_nothing() {
     world.restart().await;
     world.poll().await;
     travels(&world, &sent).await;
-    let offers = world.mails_to_partners().iter().filter(|m| m.message_id.as_deref().unwrap_or("").contains(".offer.")).count();
+    let offers =
+        world.mails_to_partners().iter().filter(|m| m.message_id.as_deref().unwrap_or("").contains(".offer.")).count();
     assert_eq!(offers, 1, "one mail for one offer");
     world.restart().await;
     world.poll().await;
