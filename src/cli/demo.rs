@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::Outcome;
+use super::{Outcome, output, serve};
+use crate::demo::play::{self, Played};
+use crate::demo::stage;
 
 /// Show the whole road on pretend data.
 #[derive(Debug, Args)]
@@ -14,13 +16,78 @@ pub(super) struct Demo {
     #[arg(long)]
     once: bool,
     /// Where the page is served.
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", conflicts_with = "once")]
     listen: std::net::SocketAddr,
 }
 
 impl Demo {
-    #[expect(clippy::unused_async, reason = "comes with the demo")]
     pub(super) async fn run(self) -> anyhow::Result<Outcome> {
-        anyhow::bail!("the demo comes in the next slice (once: {}, listen: {})", self.once, self.listen)
+        // What the service logs would drown what the demo says; RUST_LOG brings it back.
+        if std::env::var_os("RUST_LOG").is_some() {
+            serve::start_logging();
+        }
+        if self.once { once().await } else { open(self.listen).await }
+    }
+}
+
+async fn open(listen: std::net::SocketAddr) -> anyhow::Result<Outcome> {
+    if !listen.ip().is_loopback() {
+        anyhow::bail!(
+            "the demo has no passwords worth the name, so it listens on this machine only: try 127.0.0.1:{}",
+            listen.port()
+        );
+    }
+    let running = stage::open(listen).await?;
+    running.stage.raise_the_curtain().await?;
+    output::say(&format!("The demo is at {}", running.stage.url()));
+    output::say("Everything in it is pretend; the service in the middle is the real one. You can be:");
+    output::say("  the GP           send a referral, and see the record fill");
+    output::say("  the partner      read the mail, follow its link, answer");
+    output::say(&format!(
+        "  the coordinator  sign in at {}/desk as {} with the password: {}",
+        running.stage.url(),
+        stage::COORDINATOR,
+        stage::PASSWORD
+    ));
+    output::say("Ctrl-C ends it and leaves nothing behind.");
+    serve::stop_signal().await?;
+    running.close().await?;
+    Ok(Outcome::Well)
+}
+
+async fn once() -> anyhow::Result<Outcome> {
+    let running = stage::open(([127, 0, 0, 1], 0).into()).await?;
+    let played = play::play(&running.stage).await;
+    running.close().await?;
+    let played = played?;
+    tell(&played);
+    Ok(if played.problems.is_empty() { Outcome::Well } else { Outcome::NotWell })
+}
+
+fn tell(played: &Played) {
+    let rows = played.rows.iter().map(|row| {
+        let verdict = output::mark(row.as_expected, if row.as_expected { "as expected" } else { "NOT AS EXPECTED" });
+        let (road, state, record) = (row.came.road.clone(), row.came.state.clone(), row.came.record.clone());
+        [row.person.clone(), row.needs.clone(), road, state, row.mails.to_string(), record, verdict]
+    });
+    output::say(&output::table(["PERSON", "NEED", "THE ROAD", "NOW", "MAILS", "IN THE PRACTICE'S RECORD", ""], rows));
+    let states: Vec<String> = played.verified.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    output::say("");
+    output::say(&format!(
+        "{} referrals received: {}. {} events replayed, {} mails read, {} partners confirmed by the coordinator, {:.1} s.",
+        played.verified.referrals,
+        states.join(", "),
+        played.verified.events,
+        played.mails,
+        played.confirmed,
+        played.took.as_secs_f32()
+    ));
+    if played.problems.is_empty() {
+        output::say("All as expected.");
+    } else {
+        output::say("Not as expected:");
+        for problem in &played.problems {
+            output::say(&format!("  - {problem}"));
+        }
     }
 }

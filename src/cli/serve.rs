@@ -50,7 +50,7 @@ pub(super) fn start_logging() {
     let _ = if std::io::stderr().is_terminal() { lines.try_init() } else { lines.json().try_init() };
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
+pub(super) async fn stop_signal() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

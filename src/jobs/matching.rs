@@ -29,9 +29,9 @@ impl Effect for MatchReferral {
             return nothing_to_do(service, attempt).await;
         };
         let episode = standing.episode;
-        let waiting = episode.needs.iter().any(|n| n.state == NeedState::Received);
+        // Every version is read, also where nothing waits for the matcher: it may say something about safety.
         let (Some(content), Some(programme), true) =
-            (service.store.content(self.referral).await?, service.programme(&episode.programme), waiting)
+            (service.store.content(self.referral).await?, service.programme(&episode.programme), episode.is_open())
         else {
             return nothing_to_do(service, attempt).await;
         };
@@ -42,6 +42,11 @@ impl Effect for MatchReferral {
             safety: found.safety.iter().any(|finding| finding.kind.is_urgent()),
         };
         let mut tx = service.store.begin().await?;
+        if tx.standing(self.referral).await?.is_none_or(|now| now.episode.inputs != episode.inputs) {
+            // A newer version came between our reading and our writing: it queued a match of its own.
+            tx.complete(attempt.job).await?;
+            return Ok(tx.commit().await?);
+        }
         tx.put_match(self.referral, &programme.id, &found, attempt.now).await?;
         match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
             Ok(Appended::Now(episode, _)) => {

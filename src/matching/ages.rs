@@ -39,49 +39,97 @@ pub(super) fn said(text: &Text<'_>, services: &Services) -> Vec<AgeSaid> {
     found
 }
 
+/// The words around a number.
+struct Around<'t> {
+    text: &'t Text<'t>,
+    i: usize,
+}
+
+impl Around<'_> {
+    /// The word `n` after the number, lower case; empty where there is none.
+    fn after(&self, n: usize) -> String {
+        self.text.tokens.get(self.i + n).map(|t| t.of(self.text.text).to_lowercase()).unwrap_or_default()
+    }
+
+    /// The word `n` before it.
+    fn before(&self, n: usize) -> String {
+        let token = self.i.checked_sub(n).and_then(|k| self.text.tokens.get(k));
+        token.map(|t| t.of(self.text.text).to_lowercase()).unwrap_or_default()
+    }
+
+    fn min(&self, years: u8, first: usize, last: usize) -> AgeSaid {
+        AgeSaid { min: Some(years), max: None, first: self.i - first, last: self.i + last }
+    }
+
+    fn max(&self, years: u8, first: usize) -> AgeSaid {
+        AgeSaid { min: None, max: Some(years), first: self.i - first, last: self.i }
+    }
+}
+
 fn at(text: &Text<'_>, i: usize) -> Option<AgeSaid> {
-    let word = |k: usize| text.tokens.get(k).map(|t| t.of(text.text).to_lowercase()).unwrap_or_default();
-    let before = |n: usize| i.checked_sub(n).map(word).unwrap_or_default();
-    let (number, plural) = number(&word(i))?;
-    if !(5..=100).contains(&number) || is_money(text, i) {
+    let around = Around { text, i };
+    let (years, plural) = number(&around.after(0))?;
+    if !(5..=100).contains(&years) || is_money(text, i) {
         return None;
     }
-    let after = [word(i + 1), word(i + 2), word(i + 3)];
-    let [a, b, c] = [after[0].as_str(), after[1].as_str(), after[2].as_str()];
-    let over = |last: usize, first: usize| Some(AgeSaid { min: Some(number), max: None, first, last });
-    // 16 to 25, 16-25, between 16 and 25
-    let joined = text.tokens.get(i + 1).map(|t| between(text, i, t));
-    let range = match (a, joined) {
-        ("to" | "until" | "and", _) => second(&word(i + 2)).map(|m| (m, i + 2)),
-        (_, Some(true)) => second(a).map(|m| (m, i + 1)),
+    match range(&around, years, plural) {
+        Range::Ages(said) => Some(said),
+        Range::OtherNumbers => None,
+        Range::None => upward(&around, years).or_else(|| bounded(&around, years, plural)),
+    }
+}
+
+enum Range {
+    Ages(AgeSaid),
+    OtherNumbers,
+    None,
+}
+
+/// 16 to 25, 16-25, between 16 and 25.
+fn range(around: &Around<'_>, years: u8, plural: bool) -> Range {
+    let joint = around.after(1);
+    let dashed = around.text.tokens.get(around.i + 1).is_some_and(|t| between(around.text, around.i, t));
+    let second = match joint.as_str() {
+        "to" | "until" | "and" => number(&around.after(2)).map(|n| (n, 2)),
+        _ if dashed => number(&joint).map(|n| (n, 1)),
         _ => None,
     };
-    if let Some(((max, many), last)) = range
-        && max > number
-        && max <= 100
-    {
-        let close = [before(1), before(2), before(3)];
-        let led = close.iter().any(|w| matches!(w.as_str(), "aged" | "age" | "ages" | "between" | "olds"));
-        let next = word(last + 1);
-        let years = matches!(next.as_str(), "year" | "years" | "yr" | "yrs" | "olds");
-        let bare = a != "and" && (i == 0 || many || before(1) == "for" && number >= 10 && !clocklike(&next));
-        if led || years || bare || (many && plural) {
-            return Some(AgeSaid { min: Some(number), max: Some(max), first: i, last });
-        }
-        return None;
+    let Some(((max, many), last)) = second.filter(|((max, _), _)| *max > years && *max <= 100) else {
+        return Range::None;
+    };
+    let led = (1..=3).any(|n| matches!(around.before(n).as_str(), "aged" | "age" | "ages" | "between" | "olds"));
+    let next = around.after(last + 1);
+    let counted = matches!(next.as_str(), "year" | "years" | "yr" | "yrs" | "olds");
+    let for_people = around.before(1) == "for" && years >= 10 && !clocklike(&next);
+    let bare = joint != "and" && (around.i == 0 || many || for_people);
+    if led || counted || bare || (many && plural) {
+        let i = around.i;
+        Range::Ages(AgeSaid { min: Some(years), max: Some(max), first: i, last: i + last })
+    } else {
+        Range::OtherNumbers
     }
-    if text.tokens.get(i).is_some_and(|t| text.text.get(t.end as usize..).is_some_and(|r| r.starts_with('+'))) {
-        return (number >= 10).then_some(AgeSaid { min: Some(number), max: None, first: i, last: i });
+}
+
+/// 18+, 65 or over, 16 years and up.
+fn upward(around: &Around<'_>, years: u8) -> Option<AgeSaid> {
+    let token = around.text.tokens.get(around.i)?;
+    if around.text.text.get(token.end as usize..).is_some_and(|rest| rest.starts_with('+')) {
+        return (years >= 10).then(|| around.min(years, 0, 0));
     }
-    let upward = |x: &str| matches!(x, "over" | "older" | "above" | "upwards" | "up");
-    match (a, b, c) {
-        ("and" | "or", x, _) if upward(x) => return over(i + 2, i),
-        ("plus", _, _) if number >= 10 => return over(i + 1, i),
-        ("years" | "yrs", "and" | "or", x) if upward(x) => return over(i + 3, i),
-        ("years", "of", "age") | ("years", "old", "or") => return over(i + 3, i),
-        _ => {}
+    let up = |word: &str| matches!(word, "over" | "older" | "above" | "upwards" | "up");
+    let (one, two, three) = (around.after(1), around.after(2), around.after(3));
+    match (one.as_str(), two.as_str()) {
+        ("and" | "or", word) if up(word) => Some(around.min(years, 0, 2)),
+        ("plus", _) if years >= 10 => Some(around.min(years, 0, 1)),
+        ("years" | "yrs", "and" | "or") if up(&three) => Some(around.min(years, 0, 3)),
+        ("years", "of") if three == "age" => Some(around.min(years, 0, 3)),
+        _ => None,
     }
-    let unit = [
+}
+
+/// Over 60s, under 25, must be 18, up to age 12.
+fn bounded(around: &Around<'_>, years: u8, plural: bool) -> Option<AgeSaid> {
+    const COUNTED: [&str; 21] = [
         "minute",
         "hour",
         "mile",
@@ -101,61 +149,58 @@ fn at(text: &Text<'_>, i: usize) -> Option<AgeSaid> {
         "member",
         "session",
         "place",
+        "adapted",
+        "per",
     ];
-    let counted = unit.iter().any(|u| a.starts_with(u)) && !plural && !(a == "years" && b == "old");
-    match before(1).as_str() {
-        "over" | "above" if !counted && number >= 13 => {
-            let who = matches!(
-                before(2).as_str(),
-                "aged"
-                    | "people"
-                    | "anyone"
-                    | "anybody"
-                    | "adults"
-                    | "men"
-                    | "women"
-                    | "those"
-                    | "for"
-                    | "residents"
-                    | "re"
-                    | "youre"
-                    | "you"
-                    | "are"
-                    | "is"
-                    | "everyone"
-                    | "the"
-                    | "all"
-                    | "of"
-                    | "and"
-                    | "age"
-            );
-            let ends = text.tokens.get(i + 1).is_none_or(|t| t.gap >= Gap::Comma);
-            (plural || who || ends || matches!(a, "in" | "who" | "living" | "with")).then(|| AgeSaid {
-                min: Some(number + u8::from(false)),
-                max: None,
-                first: i - 1,
-                last: i,
-            })
+    const WHO: [&str; 24] = [
+        "aged",
+        "people",
+        "anyone",
+        "anybody",
+        "adults",
+        "men",
+        "women",
+        "those",
+        "for",
+        "residents",
+        "re",
+        "youre",
+        "you",
+        "are",
+        "is",
+        "everyone",
+        "the",
+        "all",
+        "of",
+        "and",
+        "age",
+        "you're",
+        "pensioners",
+        "folk",
+    ];
+    let (next, second) = (around.after(1), around.before(2));
+    let counted = COUNTED.iter().any(|u| next.starts_with(u)) && !plural && around.after(2) != "old";
+    match around.before(1).as_str() {
+        "over" | "above" if !counted && years >= 13 => {
+            let ends = around.text.tokens.get(around.i + 1).is_none_or(|t| t.gap >= Gap::Comma);
+            let goes_on = matches!(next.as_str(), "in" | "who" | "living" | "with");
+            let people = plural || ends || goes_on || WHO.contains(&second.as_str());
+            people.then(|| around.min(years, 1, 0))
         }
-        "of" if before(2) == "age" && before(4) == "over" => over(i, i - 4),
-        "least" if matches!(a, "years" | "yrs") || before(2) == "at" && before(3) == "be" => over(i, i - 1),
-        "be" if before(2) == "must" && number >= 13 => over(i, i - 2),
-        "under"
-            if number >= 13
-                && (2..=5).any(|n| {
-                    matches!(before(n).as_str(), "cant" | "can't" | "can\u{2019}t" | "cannot" | "not" | "no")
-                }) =>
-        {
-            over(i, i - 1)
+        "of" if second == "age" && around.before(4) == "over" => Some(around.min(years, 4, 0)),
+        "least" if matches!(next.as_str(), "years" | "yrs") || around.before(3) == "be" => {
+            Some(around.min(years, 1, 0))
         }
-        "under" if !counted && number >= 13 => {
-            Some(AgeSaid { min: None, max: Some(number.saturating_sub(1)), first: i - 1, last: i })
-        }
-        "age" if before(2) == "to" && before(3) == "up" => {
-            Some(AgeSaid { min: None, max: Some(number), first: i - 3, last: i })
-        }
+        "be" if second == "must" && years >= 13 => Some(around.min(years, 2, 0)),
+        "under" if years >= 13 && (2..=5).any(|n| is_not(&around.before(n))) => Some(around.min(years, 1, 0)),
+        "under" if !counted && years >= 13 => Some(around.max(years - 1, 1)),
+        "age" if second == "to" && around.before(3) == "up" => Some(around.max(years, 3)),
         _ => None,
     }
+}
+
+fn is_not(word: &str) -> bool {
+    matches!(word, "cant" | "can't" | "can\u{2019}t" | "cannot" | "not" | "no")
 }
 
 fn number(word: &str) -> Option<(u8, bool)> {
@@ -171,10 +216,6 @@ fn number(word: &str) -> Option<(u8, bool)> {
     let digits = word.trim_end_matches('s').trim_end_matches(['\'', '\u{2019}']);
     let n = digits.parse().ok()?;
     Some((n, word.ends_with('s')))
-}
-
-fn second(word: &str) -> Option<(u8, bool)> {
-    number(word)
 }
 
 /// Whether a hyphen or dash and nothing else stands between token `i` and the next.

@@ -35,6 +35,8 @@ pub(super) struct Reach {
     pub km: Option<f64>,
     pub shut: Option<Reasoned>,
     pub careful: Option<Reasoned>,
+    /// A long way for somebody who must go there.
+    pub far: bool,
     /// It comes to people or is reached from anywhere.
     pub remote: bool,
     /// It is for named neighbourhoods.
@@ -83,6 +85,7 @@ pub(super) fn check(
         if km > REACH_KM {
             reach.shut = Some(reasoned(format!("It is out of reach, {away}."), ""));
         } else if km > FAR_KM {
+            reach.far = true;
             reach.careful = Some(reasoned(format!("It is {away}."), ""));
         }
     }
@@ -206,12 +209,12 @@ fn in_words(mapping: &Mapping, text: &Text<'_>, home: &Home<'_>) -> Option<Limit
         let (first, last) = text.sentence(at);
         at = last + 1;
         let sentence = text.quote(first, last);
-        let words = tokens(sentence);
-        let (nearest, count) = home.nearest(&Text { text: sentence, tokens: &words });
+        let words = text.tokens.get(first..=last).unwrap_or(&[]);
+        let (nearest, count) = home.nearest(&Text { text: text.text, tokens: words });
         let must = lives.iter().find(|h| h.first >= first && h.last < last && follows_place(text, h.last));
         // Where its volunteers come from says nothing of whom it serves.
         let helpers = words.iter().take(3).any(|t| {
-            let word = t.of(sentence).to_lowercase();
+            let word = t.of(text.text).to_lowercase();
             ["volunteer", "staff", "driver", "bus", "buses", "train"].iter().any(|w| word.trim_end_matches('s') == *w)
         });
         if helpers && must.is_none() {

@@ -23,7 +23,7 @@ use crate::{
 /// A service must be for the very need at least so much, before a machine may choose it.
 const FITS: f32 = 0.42;
 /// A machine takes the first that can be emailed only if it is nearly as good as the best.
-const NEARLY: f32 = 0.80;
+const NEARLY: f32 = 0.90;
 
 pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directory, today: Date) -> Match {
     let mut findings = safety::read(&matcher.mapping, referral);
@@ -31,17 +31,17 @@ pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directo
     if !findings.iter().any(|f| f.kind == SafetyKind::ConsentDeclined) {
         findings.extend(safety::consent(referral.consent, matcher.consent));
     }
-    let mut read = needs::read(&matcher.mapping, referral);
+    let mut wanted = needs::read(&matcher.mapping, referral);
     if let Some((finding, code)) = findings.iter().find_map(|f| specialist(f.kind).map(|code| (f, code))) {
-        needs::put_first(&matcher.mapping, &mut read, code, finding.evidence.clone());
+        needs::put_first(&matcher.mapping, &mut wanted, code, finding.evidence.clone());
     }
-    let person = Person::of(&matcher.mapping, &matcher.places, referral, &read, today);
-    let mut ranked: Vec<Vec<Scored>> = Vec::with_capacity(read.len());
-    let mut matched: Vec<NeedMatch> = Vec::with_capacity(read.len());
-    for need in &read {
+    let person = Person::of(&matcher.mapping, &matcher.places, referral, &wanted, today);
+    let mut ranked: Vec<Vec<Scored>> = Vec::with_capacity(wanted.len());
+    let mut per_need: Vec<NeedMatch> = Vec::with_capacity(wanted.len());
+    for need in &wanted {
         let (scored, excluded) = rank::rank(matcher, referral, &person, need, directory, today);
         let Some(def) = matcher.mapping.needs.get(need.need) else { continue };
-        matched.push(NeedMatch {
+        per_need.push(NeedMatch {
             need: def.code.clone(),
             shown_by: need.shown_by.clone(),
             candidates: scored.iter().map(|s| s.candidate.clone()).collect(),
@@ -50,7 +50,7 @@ pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directo
         ranked.push(scored);
     }
     let (decision, hold, offer) = verdict(matcher, referral, &findings, ranked.first().map(Vec::as_slice));
-    Match { decision, hold, safety: findings, needs: matched, offer }
+    Match { decision, hold, safety: findings, needs: per_need, offer }
 }
 
 /// The need of specialist help that a safety matter brings with it.
@@ -79,7 +79,7 @@ fn verdict(matcher: &Matcher, referral: &Referral, findings: &[Finding], main: O
         return person(Hold::NoEmail);
     }
     let suits = |s: &&Scored| s.candidate.takes_email && s.fit >= FITS && s.score >= best.score * NEARLY && !s.drawback;
-    match scored.iter().take(3).find(suits) {
+    match scored.iter().take(2).find(suits) {
         Some(chosen) => (Decision::Auto, None, Some(chosen.candidate.service.clone())),
         None => person(Hold::SecondBest),
     }

@@ -34,6 +34,10 @@ pub(super) struct Gated {
     /// Two months or more, or a wait of unknown length.
     pub long_wait: bool,
     pub stale: bool,
+    /// Nobody looked at it for four years.
+    pub very_stale: bool,
+    /// The person is under 18, and nothing says that it takes people so young.
+    pub not_for_young: bool,
 }
 
 pub(super) fn reasoned(sentence: impl Into<String>, quote: &str) -> Reasoned {
@@ -270,6 +274,16 @@ fn caveats(mapping: &Mapping, person: &Person, service: &Service, text: &Text<'_
     }
     let seen = service.assured.max(service.modified);
     let age = seen.and_then(|d| today.since(d).ok()).map(|span| span.get_days());
+    gated.very_stale = age.is_none_or(|days| days > 2 * STALE_DAYS);
+    if person.age.is_some_and(|a| a < 18)
+        && service.minimum_age.is_none()
+        && service.maximum_age.is_none()
+        && s.younger.find(text.tokens).is_none()
+        && ages::said(text, s).is_empty()
+    {
+        gated.not_for_young = true;
+        gated.careful.push(reasoned("Nothing says that it takes people under 18.", ""));
+    }
     if age.is_none_or(|days| days > STALE_DAYS) {
         gated.stale = true;
         let sentence = seen.map_or("Nobody is known to have checked the entry.".to_owned(), |d| {

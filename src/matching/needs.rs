@@ -55,9 +55,9 @@ pub(super) fn taken(text: &Text<'_>, reading: &Reading) -> Vec<Taken> {
             continue;
         }
         for i in hit.last + 1..=hit.last + REACH {
-            let Some(token) = text.tokens.get(i) else { break };
+            let Some(word) = text.tokens.get(i) else { break };
             // A comma ends the reach unless a list goes on ("no damp, arrears").
-            if token.gap >= Gap::Comma || turns.contains(&i) {
+            if word.gap >= Gap::Comma || turns.contains(&i) {
                 break;
             }
             if let Some(t) = taken.get_mut(i) {

@@ -218,6 +218,7 @@ fn score(
     if reach.local && reach.shut.is_none() {
         score += 0.04;
     }
+    score -= if gated.not_for_young { 0.2 } else { 0.0 };
     let mut lacking = false;
     for requirement in person.requires.iter().filter_map(|&n| matcher.mapping.requirements.get(n)) {
         let by_times = service.times.iter().any(|t| requirement.times.iter().any(|part| t.contains(part.as_str())));
@@ -235,12 +236,18 @@ fn score(
         score -= 0.06;
         careful.push(reasoned("It costs more than a little.", service.fees.as_deref().unwrap_or("")));
     }
-    let far = reach.careful.is_some();
+    let far = reach.far;
     careful.extend(reach.careful);
     Scored {
         score,
         fit: topic.fit + if topic.in_name { 0.05 } else { 0.0 },
-        drawback: gated.long_wait || far || lacking || reach.unsure || topic.second_hand,
+        drawback: gated.long_wait
+            || gated.very_stale
+            || gated.not_for_young
+            || far
+            || lacking
+            || reach.unsure
+            || topic.second_hand,
         candidate: Candidate {
             service: service.id.clone(),
             why,
@@ -262,7 +269,8 @@ fn shared_language(person: &Person, service: &Service, text: &Text<'_>) -> Optio
     let language = person.languages.iter().find(|l| {
         let short = l.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
         let named = service.languages.iter().any(|s| s.to_lowercase().starts_with(short));
-        !short.is_empty() && (named || text.tokens.iter().any(|t| t.term == term(short)))
+        let word = term(short);
+        !short.is_empty() && (named || text.tokens.iter().any(|t| t.term == word))
     })?;
     Some(reasoned(format!("It has people who speak {language}."), ""))
 }

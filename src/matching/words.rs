@@ -81,7 +81,7 @@ pub struct Phrases<T> {
     by_stem: HashMap<Term, Vec<u32>>,
     /// The same for words in one form only.
     by_word: HashMap<Term, Vec<u32>>,
-    phrases: Vec<Phrase<T>>,
+    compiled: Vec<Phrase<T>>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ enum Op {
 
 impl<T> Default for Phrases<T> {
     fn default() -> Self {
-        Self { by_stem: HashMap::new(), by_word: HashMap::new(), phrases: Vec::new() }
+        Self { by_stem: HashMap::new(), by_word: HashMap::new(), compiled: Vec::new() }
     }
 }
 
@@ -125,12 +125,12 @@ impl<T> Phrases<T> {
         }
         firsts.sort_unstable();
         firsts.dedup();
-        let number = u32::try_from(self.phrases.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(self.compiled.len()).unwrap_or(u32::MAX);
         for (first, exactly) in firsts {
             let map = if exactly { &mut self.by_word } else { &mut self.by_stem };
             map.entry(first).or_default().push(number);
         }
-        self.phrases.push(Phrase { written: phrase.into(), value, program });
+        self.compiled.push(Phrase { written: phrase.into(), value, program });
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl<T> Phrases<T> {
         let mut hits = Vec::new();
         for (first, token) in tokens.iter().enumerate() {
             for &n in self.starting(token) {
-                let Some(phrase) = self.phrases.get(n as usize) else { continue };
+                let Some(phrase) = self.compiled.get(n as usize) else { continue };
                 if let Some(end) = follow(&phrase.program, 0, tokens, first, first, 0) {
                     hits.push(Hit { first, last: end - 1, phrase: &phrase.written, value: &phrase.value });
                 }
@@ -168,7 +168,7 @@ impl<T> Phrases<T> {
     pub fn find<'p>(&'p self, tokens: &[Token]) -> Option<Hit<'p, T>> {
         tokens.iter().enumerate().find_map(|(first, token)| {
             self.starting(token).find_map(|&n| {
-                let phrase = self.phrases.get(n as usize)?;
+                let phrase = self.compiled.get(n as usize)?;
                 let end = follow(&phrase.program, 0, tokens, first, first, 0)?;
                 Some(Hit { first, last: end - 1, phrase: &phrase.written, value: &phrase.value })
             })

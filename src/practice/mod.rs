@@ -46,8 +46,8 @@ pub enum PollFrom {
 /// `next` is `None`, and only if no page on the way had something `missing`.
 #[derive(Debug)]
 pub struct Page {
-    /// What stood in it, in order; each referral once, a Task and its `ServiceRequest` together. A referral found by two
-    /// of the searches comes once from each, with the same source and versions.
+    /// What stood in it, in order; each referral once, a Task and its `ServiceRequest` together. A referral found by
+    /// two of the searches comes once from each, with the same source and versions.
     pub inputs: Vec<Input>,
     /// Match entries read in this page.
     pub matches: u64,
@@ -86,8 +86,8 @@ pub struct Unreadable {
 pub struct RawFhir {
     /// The request, its Task, then what they referred to.
     pub documents: Vec<String>,
-    /// `meta.versionId` of the coordination Task among them: where it is the one we wrote ([`TaskWritten::version`]) and
-    /// the request's own version ([`Source::version`]) is known, the input is the echo of our own write.
+    /// `meta.versionId` of the coordination Task among them: where it is the one we wrote ([`TaskWritten::version`])
+    /// and the request's own version ([`Source::version`]) is known, the input is the echo of our own write.
     pub task_version: Option<String>,
 }
 

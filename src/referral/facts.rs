@@ -52,3 +52,92 @@ pub fn under_history(facts: Facts, status: RequestStatus, before: Option<Facts>)
     }
     facts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::referral::{PracticeId, Sharing, Source};
+
+    fn referral() -> Referral {
+        Referral {
+            source: Source {
+                practice: PracticeId::from("beech-lane"),
+                request: "sr-1".into(),
+                task: None,
+                version: "1".into(),
+            },
+            status: RequestStatus::Active,
+            authored: None,
+            priority: Priority::Routine,
+            patient: crate::referral::Patient::default(),
+            practice_name: None,
+            requester: None,
+            reasons: Vec::new(),
+            consent: Consent::Given,
+            safe_contact: SafeContact::Open,
+            sharing: Sharing::Full,
+            baseline: None,
+        }
+    }
+
+    /// One change to a good referral, and what it makes of it under `recorded` and under `by-referral`.
+    type Row = (&'static str, fn(&mut Referral), Option<Hold>, Option<Hold>);
+
+    #[test]
+    fn each_thing_that_forbids_sending_is_found() {
+        let table: [Row; 14] = [
+            ("nothing", |_| {}, None, None),
+            ("a draft", |r| r.status = RequestStatus::Draft, Some(Hold::NotActive), Some(Hold::NotActive)),
+            ("paused", |r| r.status = RequestStatus::OnHold, Some(Hold::NotActive), Some(Hold::NotActive)),
+            ("ticked off", |r| r.status = RequestStatus::Completed, None, None),
+            ("dead", |r| r.patient.deceased = true, Some(Hold::Deceased), Some(Hold::Deceased)),
+            ("no", |r| r.consent = Consent::Declined, Some(Hold::ConsentDeclined), Some(Hold::ConsentDeclined)),
+            ("no word", |r| r.consent = Consent::NotRecorded, Some(Hold::ConsentMissing), None),
+            ("moved", |r| r.patient.left_practice = true, Some(Hold::LeftPractice), Some(Hold::LeftPractice)),
+            ("restricted", |r| r.patient.restricted = true, Some(Hold::Restricted), Some(Hold::Restricted)),
+            (
+                "nobody calls",
+                |r| r.safe_contact = SafeContact::Prohibited,
+                Some(Hold::ContactProhibited),
+                Some(Hold::ContactProhibited),
+            ),
+            (
+                "call how?",
+                |r| r.safe_contact = SafeContact::Unclear("not when he is in".into()),
+                Some(Hold::ContactUnclear),
+                Some(Hold::ContactUnclear),
+            ),
+            ("mornings", |r| r.safe_contact = SafeContact::Only("9 to 12".into()), None, None),
+            ("soon", |r| r.priority = Priority::Urgent, None, None),
+            ("at once", |r| r.priority = Priority::Stat, Some(Hold::Urgent), Some(Hold::Urgent)),
+        ];
+        for (name, change, recorded, by_referral) in table {
+            let mut referral = referral();
+            change(&mut referral);
+            assert_eq!(facts(&referral, ConsentPolicy::Recorded).hold, recorded, "{name}, recorded");
+            assert_eq!(facts(&referral, ConsentPolicy::ByReferral).hold, by_referral, "{name}, by referral");
+        }
+    }
+
+    #[test]
+    fn a_milder_reason_never_hides_that_nobody_may_call_or_that_it_is_urgent() {
+        let mut referral = referral();
+        referral.patient.deceased = true;
+        referral.safe_contact = SafeContact::Prohibited;
+        referral.priority = Priority::Stat;
+        let found = facts(&referral, ConsentPolicy::Recorded);
+        assert_eq!((found.hold, found.contact_prohibited, found.urgent), (Some(Hold::Deceased), true, true));
+    }
+
+    #[test]
+    fn a_request_completed_before_we_ever_saw_it_is_history_and_one_that_was_active_goes_on() {
+        let good = Facts::default();
+        let history = Facts { hold: Some(Hold::NotActive), ..good };
+        let done = RequestStatus::Completed;
+        assert_eq!(under_history(good, done, None), history);
+        assert_eq!(under_history(good, done, Some(history)), history);
+        assert_eq!(under_history(good, done, Some(good)), good);
+        assert_eq!(under_history(good, RequestStatus::Active, None), good);
+        assert_eq!(under_history(good, RequestStatus::Active, Some(history)), good);
+    }
+}

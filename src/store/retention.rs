@@ -11,12 +11,14 @@ const PAST_RETENTION: &str = "select r.id from referral r where r.programme_id =
     and (exists (select 1 from referral_content c where c.referral_id = r.id)
       or exists (select 1 from raw_input i where i.referral_id = r.id)
       or exists (select 1 from note n where n.referral_id = r.id)) order by r.changed limit $3";
-const ERASE: [&str; 5] = [
+const ERASE: [&str; 6] = [
     "delete from referral_content where referral_id = $1",
     "delete from raw_input where referral_id = $1",
     "delete from note where referral_id = $1",
     "delete from score where referral_id = $1",
     "delete from match_result where referral_id = $1",
+    // The practice system's own words may name the person; the references written say nothing.
+    "update filing_result set refusal = null where referral_id = $1",
 ];
 const ERASE_ORPHANS: &str =
     "delete from raw_body where not exists (select 1 from raw_input i where i.hash = raw_body.hash)";

@@ -10,7 +10,7 @@ use sqlx::Row as _;
 
 use super::ledger::{Summary, filing_id};
 use super::rows::key;
-use super::{Recorded, Store, StoreError};
+use super::{Recorded, Standing, Store, StoreError};
 use crate::referral::ReferralId;
 use crate::referral::episode::Episode;
 use crate::referral::event::Event;
@@ -30,7 +30,10 @@ pub struct Verified {
 }
 
 const ALL_IDS: &str = "select id from referral union select referral_id from event order by 1";
-const SUMMARY: &str = "select state, hold, need, since, attention from referral where id = $1";
+const CONSERVED: &str = "select state, count(*) as n, (select count(*) from event where seq = 1) as received
+    from referral group by state";
+const RECEIVED: &str = "select count(*) from event where seq = 1";
+const SUMMARY: &str = "select state, hold, need, since, attention from referral where id = $1 and seq = $2";
 
 impl Store {
     /// Replays every referral from its events and compares with what is stored. `each` is called after every referral,
@@ -49,18 +52,44 @@ impl Store {
             }
             each(done as u64 + 1, total);
         }
-        found.states = self.counts().await?;
-        let sum: u64 = found.states.values().sum();
-        if sum != total {
-            found.problems.push(format!("{total} referrals were received, but the states sum to {sum}"));
-        }
+        self.conserved(&mut found).await?;
         Ok(found)
     }
 
+    /// Received is the sum over states: one statement, one moment.
+    async fn conserved(&self, found: &mut Verified) -> Result<(), StoreError> {
+        let rows = sqlx::query(CONSERVED).fetch_all(self.pool()).await?;
+        let received: i64 = match rows.first() {
+            Some(row) => row.get("received"),
+            None => sqlx::query_scalar(RECEIVED).fetch_one(self.pool()).await?,
+        };
+        found.states = rows.iter().map(|r| (r.get("state"), r.get::<i64, _>("n").unsigned_abs())).collect();
+        let sum: u64 = found.states.values().sum();
+        if sum != received.unsigned_abs() {
+            found.problems.push(format!("{received} referrals were received, but the states sum to {sum}"));
+        }
+        Ok(())
+    }
+
+    /// The standing and its events as they were together, though a service may be writing meanwhile.
+    async fn together(&self, id: ReferralId) -> Result<(Option<Standing>, Vec<Recorded>), StoreError> {
+        const MOST_TRIES: usize = 5;
+        let mut before = self.standing(id).await?;
+        for _ in 1..MOST_TRIES {
+            let events = self.events(id).await?;
+            let after = self.standing(id).await?;
+            if before.as_ref().map(|s| s.seq) == after.as_ref().map(|s| s.seq) {
+                return Ok((after, events));
+            }
+            before = after;
+        }
+        Ok((before, self.events(id).await?))
+    }
+
     async fn verify_one(&self, id: ReferralId, found: &mut Verified) -> Result<(), StoreError> {
-        let events = self.events(id).await?;
+        let (stored, events) = self.together(id).await?;
         found.events += events.len() as u64;
-        let Some(stored) = self.standing(id).await? else {
+        let Some(stored) = stored else {
             found.problems.push(format!("{id}: it was received, but stands nowhere"));
             return Ok(());
         };
@@ -69,11 +98,12 @@ impl Store {
             Ok(_) => found.problems.push(format!("{id}: the stored standing is not what its events give")),
             Err(why) => found.problems.push(format!("{id}: {why}")),
         }
-        let gap = events.iter().zip(1..).any(|(event, seq)| event.seq != seq) || stored.seq != events.len() as i64;
+        let gap = events.iter().zip(1..).any(|(event, seq)| event.seq != seq)
+            || u64::try_from(stored.seq) != Ok(events.len() as u64);
         if gap {
             found.problems.push(format!("{id}: its events are not numbered 1 to {}", stored.seq));
         }
-        if !self.summary_agrees(id, &stored.episode).await? {
+        if !self.summary_agrees(&stored).await? {
             found.problems.push(format!("{id}: lists and counts show it elsewhere than it stands"));
         }
         for need in &stored.episode.needs {
@@ -85,14 +115,18 @@ impl Store {
         Ok(())
     }
 
-    async fn summary_agrees(&self, id: ReferralId, episode: &Episode) -> Result<bool, StoreError> {
-        let row = sqlx::query(SUMMARY).bind(id.to_string()).fetch_one(self.pool()).await?;
+    /// True also where it moved on since `stored` was read.
+    async fn summary_agrees(&self, stored: &Standing) -> Result<bool, StoreError> {
+        let episode = &stored.episode;
+        let row =
+            sqlx::query(SUMMARY).bind(episode.id.to_string()).bind(stored.seq).fetch_optional(self.pool()).await?;
+        let Some(row) = row else { return Ok(true) };
         let told = Summary::of(episode)?;
         Ok(row.get::<String, _>("state") == told.state
             && row.get::<Option<String>, _>("hold") == told.hold
             && row.get::<String, _>("need") == told.need
             && row.get::<i64, _>("since") == told.since
-            && row.get::<i64, _>("attention") == episode.attention.len() as i64)
+            && u64::try_from(row.get::<i64, _>("attention")) == Ok(episode.attention.len() as u64))
     }
 }
 

@@ -10,7 +10,10 @@
     reason = "a helper of the tests fails the test that called it"
 )]
 
+mod demo;
+mod lifecycle;
 mod peers;
 mod privacy;
 mod road;
+mod store;
 mod support;

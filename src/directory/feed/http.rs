@@ -159,3 +159,6 @@ fn refusal(status: StatusCode, after: Option<Duration>) -> EffectError {
         _ => EffectError::RetryAfter { after, why },
     }
 }
+
+#[cfg(test)]
+mod tests;

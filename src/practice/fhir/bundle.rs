@@ -66,11 +66,11 @@ impl Entry {
 struct RawBundle<'a> {
     #[serde(rename = "resourceType")]
     resource_type: String,
-    total: Option<u64>,
-    #[serde(default)]
-    link: Vec<Link>,
-    #[serde(default, borrow)]
-    entry: Vec<&'a RawValue>,
+    /// Some write it as text; an odd total is no reason to lose a page.
+    total: Option<serde_json::Value>,
+    link: Option<Vec<Link>>,
+    #[serde(borrow)]
+    entry: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -102,8 +102,10 @@ pub(super) fn read(text: &str) -> Result<SearchPage, EffectError> {
     if bundle.resource_type != "Bundle" {
         return Err(fault("a resource that is not a Bundle"));
     }
-    let next = bundle.link.into_iter().find(|l| l.relation == "next" && !l.url.is_empty()).map(|l| l.url);
-    Ok(SearchPage { entries: bundle.entry.into_iter().map(entry).collect(), total: bundle.total, next })
+    let total = bundle.total.and_then(|t| t.as_u64().or_else(|| t.as_str()?.parse().ok()));
+    let next =
+        bundle.link.unwrap_or_default().into_iter().find(|l| l.relation == "next" && !l.url.is_empty()).map(|l| l.url);
+    Ok(SearchPage { entries: bundle.entry.unwrap_or_default().into_iter().map(entry).collect(), total, next })
 }
 
 fn entry(raw: &RawValue) -> Entry {
@@ -139,6 +141,17 @@ mod tests {
         assert_eq!(roles, [Role::Match, Role::Match, Role::Match, Role::Remark, Role::Match, Role::Include]);
         assert!(page.entries[1].resource.is_none() && page.entries[2].resource.is_none());
         assert_eq!(page.entries[2].raw, "7");
+    }
+
+    #[test]
+    fn an_odd_total_or_an_empty_page_costs_nothing() {
+        for (text, total) in [
+            (r#"{"resourceType":"Bundle","total":"12"}"#, Some(12)),
+            (r#"{"resourceType":"Bundle","total":-1,"entry":null,"link":null}"#, None),
+        ] {
+            let page = read(text).unwrap();
+            assert_eq!((page.total, page.entries.len()), (total, 0), "{text}");
+        }
     }
 
     #[test]

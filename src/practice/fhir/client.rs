@@ -1,21 +1,22 @@
 //! The one door to a practice's FHIR server: every request Wellbridge makes of it leaves here.
 //!
-//! It keeps four promises that the rest of the adapter need not think about: nothing leaves for another host (every URL is
-//! checked to lie under the practice's base, redirects are not followed); bodies are bounded; what could identify a
-//! person travels in bodies (`POST _search`), never in a URL; and neither bodies nor URLs are ever logged or put into an
-//! error's `why`. Statuses become [`EffectError`], or the two [`Fault`]s that callers deal with themselves.
+//! It keeps four promises that the rest of the adapter need not think about: nothing leaves for another host (every URL
+//! is checked to lie under the practice's base, redirects are not followed); bodies are bounded; what could identify a
+//! person travels in bodies (`POST _search`), never in a URL; and neither bodies nor URLs are ever logged or put into
+//! an error's `why`. Statuses become [`EffectError`], or the two [`Fault`]s that callers deal with themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::{Method, RequestBuilder, Response, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::json;
 use super::outcome;
+pub(super) use super::status::Fault;
+use super::status::{Head, Sort, lost, refusal, unclear};
 use crate::clock::Clock;
 use crate::effect::EffectError;
 use crate::referral::NhsNumber;
@@ -48,7 +49,9 @@ impl Authorise for Auth {
     }
 }
 
-/// Bounds of one request.
+/// Bounds of one request. A poll's page makes up to seven of them one after the other (the page, requests, Tasks, patients
+/// and others, who stands behind them, consents, and those asked for one by one), so a job that polls needs a longer time-out than
+/// a job that writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Longest wait for a connection.
@@ -62,33 +65,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { connect: Duration::from_secs(5), answer: Duration::from_secs(12), body: 10 * 1024 * 1024 }
-    }
-}
-
-/// What went wrong with one request, where the caller may know better than to give up.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// 404 or 410: it is not there (any more).
-    Missing,
-    /// 409 or 412: somebody else wrote meanwhile, or more than one thing matched; the other side's words.
-    Changed(Option<String>),
-    /// Everything else, already in terms of what to do.
-    Effect(EffectError),
-}
-
-impl From<EffectError> for Fault {
-    fn from(error: EffectError) -> Self {
-        Self::Effect(error)
-    }
-}
-
-impl From<Fault> for EffectError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Missing => Self::give_up("the practice's system does not have what was asked for", None),
-            Fault::Changed(_) => Self::retry("somebody else changed the same record at the same time"),
-            Fault::Effect(error) => error,
-        }
     }
 }
 
@@ -122,7 +98,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Opens the door to `base`; plain http only where `base` is on this machine or `plain_http` was chosen in the settings.
+    /// Opens the door to `base`; plain http only where `base` is on this machine or `plain_http` was chosen in the
+    /// settings.
     pub(super) fn open(
         base: &Url,
         auth: Arc<dyn Authorise>,
@@ -238,7 +215,9 @@ impl Client {
     /// `Type?query` under the base.
     pub(super) fn query(&self, kind: &str, pairs: &[(&str, String)]) -> Result<Url, EffectError> {
         let mut url = self.join(kind)?;
-        url.query_pairs_mut().extend_pairs(pairs.iter().map(|(k, v)| (*k, v.as_str())));
+        if !pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(pairs.iter().map(|(k, v)| (*k, v.as_str())));
+        }
         Ok(url)
     }
 
@@ -330,98 +309,11 @@ impl Client {
             }
             bytes.extend_from_slice(&chunk);
         }
+        // A byte order mark is no reason to refuse what follows it.
         String::from_utf8(bytes)
+            .map(|text| text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
             .map_err(|_| Fault::Effect(unclear(sort, "the practice's system sent text that is not UTF-8")))
     }
-}
-
-/// Whether a lost answer may have changed something.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Read,
-    Write,
-}
-
-/// What is kept of an answer's head.
-struct Head {
-    etag: Option<String>,
-    location: Option<String>,
-    retry_after: Option<String>,
-    html: bool,
-}
-
-impl Head {
-    fn of(response: &Response) -> Self {
-        let get = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        Self {
-            etag: get(header::ETAG),
-            location: get(header::LOCATION),
-            retry_after: get(header::RETRY_AFTER),
-            html: get(header::CONTENT_TYPE).is_some_and(|t| t.to_ascii_lowercase().starts_with("text/html")),
-        }
-    }
-
-    fn wait(&self, now: Timestamp) -> Option<Duration> {
-        retry_after(self.retry_after.as_deref()?, now)
-    }
-}
-
-/// `Retry-After` in seconds or as an HTTP date; capped at a day, so that a slip does not silence a practice.
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let day = Duration::from_hours(24);
-    if let Ok(seconds) = text.trim().parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(day));
-    }
-    let at = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default().min(day))
-}
-
-/// A connection or an answer lost: nothing happened before the request was sent, anything may have happened after.
-fn lost(error: &reqwest::Error, sort: Sort) -> Fault {
-    let why = if error.is_connect() {
-        return Fault::Effect(EffectError::retry("the practice's system cannot be reached"));
-    } else if error.is_timeout() {
-        "the practice's system did not answer in time"
-    } else {
-        "the connection to the practice's system was lost"
-    };
-    Fault::Effect(unclear(sort, why))
-}
-
-fn unclear(sort: Sort, why: &str) -> EffectError {
-    match sort {
-        Sort::Read => EffectError::retry(why),
-        Sort::Write => EffectError::OutcomeUnknown { why: format!("{why}; it may or may not have been written") },
-    }
-}
-
-fn refusal(status: StatusCode, wait: Option<Duration>, words: Option<String>, sort: Sort) -> Fault {
-    let code = status.as_u16();
-    Fault::Effect(match code {
-        404 | 410 => return Fault::Missing,
-        409 | 412 => return Fault::Changed(words),
-        300..=399 => EffectError::NeedsPerson {
-            why: format!(
-                "the practice's system answers with a redirect ({code}), which Wellbridge does not follow: \
-                          correct its base in the settings"
-            ),
-        },
-        401 | 403 => EffectError::NeedsPerson {
-            why: format!(
-                "the practice's system does not let Wellbridge in ({code}): look at the token and what it may do"
-            ),
-        },
-        408 | 425 | 429 | 503 => {
-            EffectError::RetryAfter { after: wait, why: format!("the practice's system asks to wait ({code})") }
-        }
-        // A gateway that lost its server does not know whether the server acted.
-        502 | 504 => unclear(sort, &format!("the practice's gateway lost its server ({code})")),
-        501 => EffectError::give_up("the practice's system cannot do what was asked (501)", words),
-        500..=599 => {
-            EffectError::RetryAfter { after: wait, why: format!("the practice's system has a fault ({code})") }
-        }
-        _ => EffectError::give_up(format!("the practice's system refused the request ({code})"), words),
-    })
 }
 
 /// `Type/id` out of a `Location` such as `https://…/Task/7/_history/2` or `Task/7`.
@@ -436,85 +328,5 @@ pub(super) fn reference_in(location: &str, base: &Url) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wish_to_wait_is_read_in_seconds_and_as_a_date() {
-        let now = "2026-11-24T12:00:00Z".parse().unwrap();
-        for (text, seconds) in [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("Tue, 24 Nov 2026 12:01:30 GMT", Some(90)),
-            ("Tue, 24 Nov 2026 11:00:00 GMT", Some(0)),
-            ("999999999", Some(86_400)),
-            ("soon", None),
-        ] {
-            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
-        }
-    }
-
-    fn door(base: &str) -> Client {
-        let base = Url::parse(base).unwrap();
-        let clock = Clock::fixed(Timestamp::UNIX_EPOCH);
-        Client::open(&base, Arc::new(Auth::None), clock, Limits::default(), false).unwrap()
-    }
-
-    #[test]
-    fn nothing_leaves_for_a_place_outside_the_practices_base() {
-        let door = door("https://fhir.surgery.example/r4");
-        for inside in
-            ["https://fhir.surgery.example/r4?page=2", "https://fhir.surgery.example:443/r4/Task?x=1", "Task?x=1"]
-        {
-            assert!(door.link(inside).is_ok(), "{inside}");
-        }
-        for outside in [
-            "https://fhir.elsewhere.example/r4/Task",
-            "http://fhir.surgery.example/r4/Task",
-            "https://fhir.surgery.example:8443/r4/Task",
-            "https://fhir.surgery.example/r4x/Task",
-            "https://fhir.surgery.example/r4/../admin",
-            "https://fhir.surgery.example@evil.example/r4/Task",
-            "https://x:y@fhir.surgery.example/r4/Task",
-            "//evil.example/r4/Task",
-            "../r5/Task",
-        ] {
-            assert!(matches!(door.link(outside), Err(EffectError::NeedsPerson { .. })), "{outside}");
-        }
-    }
-
-    #[test]
-    fn an_id_never_climbs_out_of_its_place() {
-        let door = door("https://fhir.surgery.example/r4");
-        for id in ["../Patient", "a/b", "", "..", "a?b", "a%2e%2e", &"x".repeat(65)] {
-            assert!(door.resource("Task", id).is_err(), "{id}");
-        }
-        assert_eq!(door.resource("Task", "a.b-7").unwrap().as_str(), "https://fhir.surgery.example/r4/Task/a.b-7");
-    }
-
-    #[test]
-    fn plain_http_is_for_this_machine_only_unless_chosen() {
-        let open = |base: &str, plain| {
-            Client::open(
-                &Url::parse(base).unwrap(),
-                Arc::new(Auth::None),
-                Clock::fixed(Timestamp::UNIX_EPOCH),
-                Limits::default(),
-                plain,
-            )
-            .is_ok()
-        };
-        assert!(open("http://127.0.0.1:8080/fhir", false));
-        assert!(!open("http://fhir.surgery.example/fhir", false));
-        assert!(open("http://fhir.surgery.example/fhir", true));
-        assert!(!open("https://user:word@fhir.surgery.example/fhir", false));
-    }
-
-    #[test]
-    fn a_location_tells_the_reference_whatever_its_form() {
-        let base = Url::parse("https://fhir.surgery.example/r4/").unwrap();
-        for location in ["https://fhir.surgery.example/r4/Task/7/_history/2", "Task/7", "/r4/Task/7"] {
-            assert_eq!(reference_in(location, &base).as_deref(), Some("Task/7"), "{location}");
-        }
-    }
-}
+#[path = "client_tests.rs"]
+mod tests;

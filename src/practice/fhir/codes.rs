@@ -1,7 +1,7 @@
 //! `mappings/fhir.toml`: where a practice's FHIR says what, and under which codes Wellbridge writes.
 //!
-//! FHIR has several places for one fact (sharing, consent, baseline scores, no longer registered); which of them are read
-//! is data, not code. The file in the repository is compiled in; an operator may give another with the same keys.
+//! FHIR has several places for one fact (sharing, consent, baseline scores, no longer registered); which of them are
+//! read is data, not code. The file in the repository is compiled in; an operator may give another with the same keys.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! What is filed at a clinical moment, as FHIR: pure, from the domain's filing to the entries of one transaction.
 //!
-//! Sharing decides what may be in it: `Full` is codes, scores and words; `CodesOnly` is codes; `Nothing` is nothing. What is
-//! sensitive (risks, or the whole message where the help itself is) lies in a document of its own under a restricting label.
-//! At most seven entries, each conditional on an identifier of ours, so that filing twice files once.
+//! Sharing decides what may be in it: `Full` is codes, scores and words; `CodesOnly` is codes; `Nothing` is nothing.
+//! What is sensitive (risks, or the whole message where the help itself is) lies in a document of its own under a
+//! restricting label. At most seven entries, each conditional on an identifier of ours, so that filing twice files
+//! once.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -10,9 +11,10 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::codes::{Code, Mappings, Question};
+use super::intake;
 use crate::practice::ClinicalFiling;
 use crate::referral::episode::{Closed, Moment};
-use crate::referral::{Ons4, Score, Sharing};
+use crate::referral::{NhsNumber, Ons4, Score, Sharing};
 
 /// What the filing is about, as references that any resource on the server may hold.
 pub(super) struct About<'a> {
@@ -34,6 +36,15 @@ pub(super) struct Entry {
     pub(super) resource: Value,
     /// Unless this search finds one: `identifier=…`, encoded.
     pub(super) unless: String,
+}
+
+/// The identifier of what is written once an episode. An id that is an NHS number is hashed: identifiers of ours travel
+/// in headers (`If-None-Exist`), where no identity may stand.
+pub(super) fn episode_value(request: &str, part: &str) -> String {
+    if NhsNumber::parse(request).is_ok() {
+        return format!("{}.{part}", intake::hash(request));
+    }
+    format!("{request}.{part}")
 }
 
 /// `identifier=system|value`, encoded as a query.
@@ -108,7 +119,7 @@ impl About<'_> {
     }
 
     fn of_episode(&self, filing: &ClinicalFiling, resource: Value, part: &str) -> Entry {
-        self.entry(resource, &self.mappings.write.episode, &format!("{}.{part}", filing.source.request))
+        self.entry(resource, &self.mappings.write.episode, &episode_value(&filing.source.request, part))
     }
 
     /// One Observation with four components. Before is once an episode, after once a filing.
@@ -124,8 +135,11 @@ impl About<'_> {
             "basedOn": [self.request],
             "status": "final",
             "category": [{"coding": [{
-                "system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "survey", "display": "Survey"}]}],
-            "code": {"coding": [{"system": codes.system, "code": codes.panel, "display": codes.panel_text}], "text": codes.panel_text},
+                "system": "http://terminology.hl7.org/CodeSystem/observation-category",
+                "code": "survey",
+                "display": "Survey",
+            }]}],
+            "code": local_concept(&codes.system, &codes.panel, &codes.panel_text),
             "subject": self.subject,
             "effectiveDateTime": at,
             "issued": at,
@@ -143,7 +157,7 @@ impl About<'_> {
         let component = |question: &Question, score: Score| {
             let system = &self.mappings.ons4.system;
             json!({
-                "code": {"coding": [{"system": system, "code": question.code, "display": question.text}], "text": question.text},
+                "code": local_concept(system, &question.code, &question.text),
                 "valueInteger": u8::from(score),
             })
         };
@@ -240,6 +254,11 @@ impl About<'_> {
         self.claim_profile(&mut resource);
         Entry { resource, unless: condition("_tag", system, &code) }
     }
+}
+
+/// A code of our own system, always with its text: nobody else can look it up.
+fn local_concept(system: &str, code: &str, text: &str) -> Value {
+    json!({"coding": [{"system": system, "code": code, "display": text}], "text": text})
 }
 
 /// Claims the UK Core profile of the type, where there is one.

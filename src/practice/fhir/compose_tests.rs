@@ -153,6 +153,14 @@ fn the_same_filing_makes_the_same_bundle_and_its_provenance_points_at_all_of_it(
 }
 
 #[test]
+fn an_id_that_is_an_nhs_number_never_becomes_an_identifier_of_ours() {
+    assert_eq!(episode_value("sr1", "task"), "sr1.task");
+    let hashed = episode_value("9990300127", "task");
+    assert!(hashed.starts_with("sha256-") && !hashed.contains("9990300127"), "{hashed}");
+    assert_eq!(hashed, episode_value("9990300127", "task"));
+}
+
+#[test]
 fn a_filing_with_nothing_to_say_writes_no_empty_document() {
     let mut quiet = filing(Moment::Started, Sharing::Full);
     quiet.message = MessageBack { service: Some("  ".into()), ..MessageBack::default() };

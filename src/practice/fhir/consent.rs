@@ -1,7 +1,7 @@
 //! What the record says about agreeing to the referral, and about what may return to the GP.
 //!
-//! FHIR has several places for both; `mappings/fhir.toml` says which are read. A Consent resource in force comes before a
-//! code on the request; the latest decision counts; a yes with exceptions counts as a no until a person has read it.
+//! FHIR has several places for both; `mappings/fhir.toml` says which are read. A Consent resource in force comes before
+//! a code on the request; the latest decision counts; a yes with exceptions counts as a no until a person has read it.
 
 use jiff::Timestamp;
 use serde_json::Value;

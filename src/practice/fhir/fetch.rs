@@ -1,9 +1,9 @@
 //! Fetching what requests refer to: a batch for each type, never one request for each referral.
 //!
 //! Two sorts of things are fetched. Without the *essential* (the request, its patient) there is no referral, so a
-//! transient failure is an error of the page and the whole page is read again. The *welcome* (who asked, conditions, consents)
-//! may be something that this system does not offer; then it is done without. A system that asks to wait, or shuts the
-//! door, is an error either way: a consent that could not be read is not a consent that is not there.
+//! transient failure is an error of the page and the whole page is read again. The *welcome* (who asked, conditions,
+//! consents) may be something that this system does not offer; then it is done without. A system that asks to wait, or
+//! shuts the door, is an error either way: a consent that could not be read is not a consent that is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A `ServiceRequest` and what it refers to, read as the domain's [`Referral`] — or as [`Unreadable`], with a reason that a
-//! practice manager understands. Pure: what could be fetched is already in [`Known`].
+//! A `ServiceRequest` and what it refers to, read as the domain's [`Referral`] — or as [`Unreadable`], with a reason
+//! that a practice manager understands. Pure: what could be fetched is already in [`Known`].
 //!
 //! Stands between the poll (which fetched) and the ledger (which stores). Nothing is lost here: whatever was sent to us
 //! becomes an input of one sort or the other.
@@ -8,15 +8,16 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::codes::{Mappings, SNOMED};
+use super::codes::Mappings;
 use super::consent::{self, Found};
 use super::json::{self, text};
+use super::request::{is_void, notes, priority, reason, status, words};
 use super::resolver::{Known, Resource, Target};
 use super::{contact, patient, requester, scores};
 use crate::practice::{Input, RawFhir, Unreadable};
-use crate::referral::content::{Priority, Reason, ReasonFrom, RequestStatus};
+use crate::referral::content::{Priority, Reason, ReasonFrom};
 use crate::referral::episode::Hold;
-use crate::referral::{Patient, PracticeId, Referral, SafeContact, SnomedCode, Source};
+use crate::referral::{Patient, PracticeId, Referral, SafeContact, Source};
 
 /// What reading needs beside the request itself.
 #[derive(Clone, Copy)]
@@ -28,9 +29,9 @@ pub(super) struct Reader<'a> {
 }
 
 /// Why a request is no referral yet.
-struct Refusal(Hold, String);
+pub(super) struct Refusal(Hold, String);
 
-fn refuse<T>(hold: Hold, explanation: &str) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(hold: Hold, explanation: &str) -> Result<T, Refusal> {
     Err(Refusal(hold, explanation.to_owned()))
 }
 
@@ -52,7 +53,8 @@ impl Reader<'_> {
             Target::Local(kind, id) if kind == "ServiceRequest" => (
                 id,
                 "The Task points to a request (ServiceRequest) that the practice's system does not give. \
-                 Check that it still exists and that Wellbridge may read it.".to_owned(),
+                 Check that it still exists and that Wellbridge may read it."
+                    .to_owned(),
             ),
             Target::Local(kind, id) => (
                 format!("{kind}/{id}"),
@@ -61,11 +63,14 @@ impl Reader<'_> {
             Target::Foreign => (
                 hash(&task.raw),
                 "The Task points to a request on another system. Wellbridge reads this practice's own system only: \
-                 send the request through it.".to_owned(),
+                 send the request through it."
+                    .to_owned(),
             ),
             _ => (
                 json::key(&task.value).unwrap_or_else(|| hash(&task.raw)),
-                "The Task does not say which request it is about (its focus is missing). Send it again with the request.".to_owned(),
+                "The Task does not say which request it is about (its focus is missing). Send it again with the \
+                    request."
+                    .to_owned(),
             ),
         };
         let source = Source {
@@ -128,13 +133,14 @@ impl Reader<'_> {
             person.address = None;
         }
         let consents = self.consents(request);
+        let practice = requester::practice(request, record, self.known);
         Ok(Referral {
             source,
             status,
             authored: json::moment(&request["authoredOn"]),
             priority: priority(request).max(task.map_or(Priority::Routine, priority)),
-            practice_name: requester::practice_name(request, record, self.known),
-            requester: requester::requester(request, self.known, self.now),
+            requester: requester::requester(request, &practice, self.known, self.now),
+            practice_name: practice.name,
             reasons: self.reasons(request, task),
             consent: consent::decide(request, &consents, self.mappings, self.now),
             safe_contact: self.safe_contact(request, task, record, &person),
@@ -163,18 +169,19 @@ impl Reader<'_> {
             );
         }
         if let Some(task_for) = task.map(|t| self.known.target(&t["for"]))
-            && matches!((&task_for, &target), (Target::Local(..), Target::Local(..)))
-            && task_for != target
+            && are_two_people(&task_for, &target)
         {
             return refuse(
                 Hold::UnreadableRequest,
-                "The Task and its request name two different patients. Find out which is right before anything is sent.",
+                "The Task and its request name two different patients. Find out which is right before anything is \
+                    sent.",
             );
         }
         if target == Target::Foreign {
             return refuse(
                 Hold::PatientUnreadable,
-                "The patient's record lies on another system than the practice's own, and Wellbridge does not go there.",
+                "The patient's record lies on another system than the practice's own, and Wellbridge does not go \
+                    there.",
             );
         }
         match self.known.follow(subject, request) {
@@ -184,8 +191,8 @@ impl Reader<'_> {
             }
             None => refuse(
                 Hold::PatientUnreadable,
-                "The practice's system does not give the patient's record (deleted, merged, or not open to Wellbridge). \
-                 Check the patient on the request.",
+                "The practice's system does not give the patient's record (deleted, merged, or not open to \
+                 Wellbridge). Check the patient on the request.",
             ),
         }
     }
@@ -194,8 +201,8 @@ impl Reader<'_> {
         patient::read(record, self.mappings, self.now).or_else(|patient::BadNhsNumber| {
             refuse(
                 Hold::BadNhsNumber,
-                "The patient's NHS number cannot be right: it needs ten digits of which the last is a check digit, and only \
-                 one number. It may be somebody else's. Correct it on the patient's record.",
+                "The patient's NHS number cannot be right: it needs ten digits of which the last is a check digit, \
+                 and only one number. It may be somebody else's. Correct it on the patient's record.",
             )
         })
     }
@@ -288,6 +295,15 @@ impl Reader<'_> {
     }
 }
 
+/// Surely two: two addresses on one system, or two identifiers of one kind. Anything else may be one person, said twice.
+fn are_two_people(a: &Target, b: &Target) -> bool {
+    match (a, b) {
+        (Target::Local(..), Target::Local(..)) | (Target::FullUrl(_), Target::FullUrl(_)) => a != b,
+        (Target::Logical(_, system, value), Target::Logical(_, other, another)) => system == other && value != another,
+        _ => false,
+    }
+}
+
 /// Every reference of a request that intake follows, the subject first.
 pub(super) fn references(request: &Value) -> impl Iterator<Item = &Value> {
     [&request["subject"], &request["requester"]]
@@ -295,88 +311,6 @@ pub(super) fn references(request: &Value) -> impl Iterator<Item = &Value> {
         .filter(|r| r.is_object())
         .chain(json::list(&request["reasonReference"]))
         .chain(json::list(&request["supportingInfo"]))
-}
-
-/// The practice's own statement; its Task's cancellation takes the referral back too, unless it was ours.
-fn status(request: &Value, task: Option<&Value>) -> Result<RequestStatus, Refusal> {
-    if json::kind(request) != "ServiceRequest" {
-        return refuse(
-            Hold::UnreadableRequest,
-            "What was sent is not a request (ServiceRequest). Send it again as one.",
-        );
-    }
-    let own = match text(&request["status"]) {
-        Some("draft") => RequestStatus::Draft,
-        Some("active") => RequestStatus::Active,
-        Some("on-hold") => RequestStatus::OnHold,
-        Some("revoked") => RequestStatus::Revoked,
-        Some("completed") => RequestStatus::Completed,
-        Some("entered-in-error") => RequestStatus::EnteredInError,
-        Some("unknown") => RequestStatus::Unknown,
-        _ => {
-            return refuse(
-                Hold::UnreadableRequest,
-                "The request does not say where it stands (its status is missing or not one that FHIR knows). \
-                 Set it to active and send it again.",
-            );
-        }
-    };
-    if own.is_withdrawn() || task.is_some_and(taken_back) {
-        return Ok(if own == RequestStatus::EnteredInError { own } else { RequestStatus::Revoked });
-    }
-    if request["doNotPerform"] == true {
-        return refuse(
-            Hold::UnreadableRequest,
-            "The request says that it must not be carried out (doNotPerform). If a referral is wanted, send one without it.",
-        );
-    }
-    Ok(own)
-}
-
-/// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). A cancelled Task with a final business status is our own.
-pub(super) fn taken_back(task: &Value) -> bool {
-    let business: Vec<&str> = json::codings(&task["businessStatus"]).map(|(_, code)| code).collect();
-    let ours = business.iter().any(|c| matches!(*c, "4.0" | "6.0" | "7.0"));
-    match text(&task["status"]) {
-        Some("entered-in-error") => true,
-        Some("cancelled") => !ours,
-        Some("completed" | "rejected" | "failed") => false,
-        _ => business.contains(&"5.2"),
-    }
-}
-
-fn priority(resource: &Value) -> Priority {
-    match text(&resource["priority"]) {
-        Some("urgent") => Priority::Urgent,
-        Some("asap") => Priority::Asap,
-        Some("stat") => Priority::Stat,
-        _ => Priority::Routine,
-    }
-}
-
-/// A concept as a reason; a SNOMED id with a slip is dropped and its text kept.
-fn reason(from: ReasonFrom, concept: &Value, display: Option<&str>) -> Option<Reason> {
-    let code = json::codings(concept)
-        .filter(|(system, _)| *system == SNOMED || system.is_empty())
-        .find_map(|(_, code)| SnomedCode::parse(code).ok());
-    let said = json::words(concept).or(display).map(str::to_owned);
-    let text = said.or_else(|| code.as_ref().map(|c| c.as_str().to_owned()))?;
-    Some(Reason { from, code, text })
-}
-
-fn notes(resource: &Value, from: ReasonFrom) -> impl Iterator<Item = Reason> {
-    json::list(&resource["note"]).filter_map(|n| text(&n["text"])).map(move |t| words(from, t))
-}
-
-fn words(from: ReasonFrom, text: &str) -> Reason {
-    Reason { from, code: None, text: text.to_owned() }
-}
-
-/// A Condition or Observation that should not have been, or was ruled out.
-fn is_void(resource: &Value) -> bool {
-    resource["status"] == "entered-in-error"
-        || json::codings(&resource["verificationStatus"])
-            .any(|(_, code)| matches!(code, "entered-in-error" | "refuted"))
 }
 
 /// `meta.versionId`, else the hash of the content.
@@ -389,7 +323,7 @@ pub(super) fn version_id(resource: &Value) -> Option<String> {
 }
 
 /// 128 bits of SHA-256, in hex.
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     let half = digest.as_ref().iter().take(16).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
     format!("sha256-{half:032x}")

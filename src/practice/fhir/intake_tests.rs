@@ -28,7 +28,8 @@ fn request() -> Value {
         "requester": {"reference": "PractitionerRole/r1"},
         "reasonCode": [{"coding": [{"system": "http://snomed.info/sct", "code": "267076003", "display": "Feeling lonely"}]}],
         "reasonReference": [{"reference": "Condition/c1"}],
-        "note": [{"text": "Lives alone. Ring her mobile not landline."}], "patientInstruction": "Somebody will be in touch."})
+        "note": [{"text": "Lives alone. Ring her mobile not landline."}], "patientInstruction": "Somebody will be \
+            in touch."})
 }
 
 fn patient() -> Value {
@@ -97,6 +98,21 @@ fn a_whole_request_is_read_with_all_it_refers_to() {
     assert_eq!(referral.safe_contact, SafeContact::Only("Ring her mobile not landline.".into()));
     assert_eq!((referral.consent, referral.sharing), (Consent::NotRecorded, Sharing::CodesOnly));
     assert_eq!(referral.patient.name.as_deref(), Some("Jean Lumb"));
+}
+
+#[test]
+fn a_doctor_without_a_telephone_is_rung_back_at_the_practice() {
+    let mut from_doctor = request();
+    from_doctor["requester"] = json!({"reference": "Practitioner/d1"});
+    let mut registered = patient();
+    registered["generalPractitioner"] = json!([{"reference": "Practitioner/d1"}, {"reference": "Organization/o1"}]);
+    let mut others = others();
+    others[2]["telecom"] =
+        json!([{"system": "email", "value": "a@surgery.example"}, {"system": "phone", "value": "0113 496 0933"}]);
+    let referral = readable(read(from_doctor, Some(registered), others));
+    let requester = referral.requester.unwrap();
+    assert_eq!((requester.name.as_str(), requester.phone.as_deref()), ("Dr Fiona Tempest", Some("0113 496 0933")));
+    assert_eq!(referral.practice_name.as_deref(), Some("Whinmoor Lane Surgery"));
 }
 
 #[test]
@@ -238,6 +254,37 @@ fn nobody_may_contact_the_person_where_the_code_says_so() {
 fn a_file_that_is_no_bundle_is_said_to_be_none() {
     assert_eq!(read_text("<html>").unwrap_err(), BundleError::NotABundle);
     assert_eq!(read_text(&bundle(&[patient()])).unwrap_err(), BundleError::NoRequest);
+}
+
+/// Every place in a JSON value, as pointers.
+fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+    into.push(at.to_owned());
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, v)| places(v, &format!("{at}/{key}"), into)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(i, v)| places(v, &format!("{at}/{i}"), into)),
+        _ => {}
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_odd_anywhere_in_a_bundle_is_read_or_held(which in 0usize..400, odd in 0usize..7) {
+        let resources: Vec<Value> = [request(), patient()].into_iter().chain(others()).collect();
+        let mut whole: Value = serde_json::from_str(&bundle(&resources)).unwrap();
+        let mut all = Vec::new();
+        places(&whole["entry"], "/entry", &mut all);
+        let odds = [json!(null), json!(-7), json!("\u{0}odd"), json!([]), json!({}), json!([[1]]), json!({"reference": "#"})];
+        if let Some(place) = whole.pointer_mut(&all[which % all.len()]) {
+            *place = odds[odd].clone();
+        }
+        match read_text(&whole.to_string()) {
+            Ok(Input::Readable(referral, raw)) => {
+                proptest::prop_assert!(!referral.source.request.is_empty() && !raw.documents.is_empty());
+            }
+            Ok(Input::Unreadable(unreadable, _)) => proptest::prop_assert!(!unreadable.explanation.is_empty()),
+            Err(error) => proptest::prop_assert!(which % all.len() < 6, "{error}: {}", all[which % all.len()]),
+        }
+    }
 }
 
 /// A folder of sample data beside the repository, or nothing where it is not there.

@@ -4,8 +4,8 @@
 //! client ─▶ bundle, resolver, fetch ─▶ poll ─▶ intake (patient, consent, contact, scores, requester) ─▶ Referral
 //! task, record (compose) ─▶ typed ─▶ client
 //! ```
-//! No FHIR type leaves this module. Reading is lenient (`json`), writing is checked (`typed`), and what somebody else wrote is
-//! edited as JSON, never re-serialised through a typed model.
+//! No FHIR type leaves this module. Reading is lenient (`json`), writing is checked (`typed`), and what somebody else
+//! wrote is edited as JSON, never re-serialised through a typed model.
 
 mod bundle;
 mod client;
@@ -14,7 +14,6 @@ mod collection;
 mod compose;
 mod consent;
 mod contact;
-mod contact_words;
 mod fetch;
 mod intake;
 mod json;
@@ -22,9 +21,11 @@ mod outcome;
 mod patient;
 mod poll;
 mod record;
+mod request;
 mod requester;
 mod resolver;
 mod scores;
+mod status;
 mod task;
 mod typed;
 
@@ -178,7 +179,8 @@ impl FhirPractice {
 
     async fn introduce(&self) -> Result<String, EffectError> {
         let statement = match self.client.page(self.client.query("metadata", &[])?).await {
-            Ok(answer) => Some(answer.value()?),
+            // Some answer every path with something: only a CapabilityStatement counts.
+            Ok(answer) => answer.value().ok().filter(|s| json::kind(s) == "CapabilityStatement"),
             Err(Fault::Missing | Fault::Effect(EffectError::GiveUp { .. })) => None,
             Err(other) => return Err(other.into()),
         };
@@ -224,7 +226,7 @@ impl PracticeSystem for FhirPractice {
 /// How a server names itself, if it speaks R4.
 fn introduction(statement: &Value) -> Result<String, EffectError> {
     let version = json::text(&statement["fhirVersion"]).unwrap_or("");
-    if json::kind(statement) != "CapabilityStatement" || !version.starts_with("4.0") {
+    if !version.starts_with("4.0") {
         let what = if version.is_empty() { "no FHIR version".to_owned() } else { format!("FHIR {version}") };
         return Err(EffectError::NeedsPerson {
             why: format!("the practice's system says {what} in /metadata; Wellbridge speaks FHIR R4 (4.0.1)"),
@@ -237,4 +239,4 @@ fn introduction(statement: &Value) -> Result<String, EffectError> {
 }
 
 #[cfg(test)]
-mod http_tests;
+mod tests;

@@ -1,7 +1,7 @@
 //! Polling: three searches one after the other (our Tasks, then requests by code, then by category), page by page.
 //!
-//! The place in them is a [`Cursor`], which travels in [`Page::next`] as opaque text, so that the adapter keeps no state
-//! between pages and a page can be read again. Every error here is an error of the page: nothing is skipped.
+//! The place in them is a [`Cursor`], which travels in [`Page::next`] as opaque text, so that the adapter keeps no
+//! state between pages and a page can be read again. Every error here is an error of the page: nothing is skipped.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -124,7 +124,8 @@ impl FhirPractice {
     fn next_page(&self, cursor: &Cursor, current: &Url, link: &str) -> Result<String, EffectError> {
         let next = self.client.link(link)?;
         if next == *current || cursor.pages + 1 >= self.settings.max_pages {
-            let why = "the practice's system keeps pointing to a next page without end; nothing was skipped, the poll starts again";
+            let why = "the practice's system keeps pointing to a next page without end; nothing was skipped, the \
+                poll starts again";
             return Err(EffectError::retry(why));
         }
         Ok(next.into())
@@ -236,12 +237,14 @@ impl FhirPractice {
             Ok(answer) => Arc::new(Resource { value: answer.value()?, raw: answer.raw }),
             Err(super::client::Fault::Missing) => {
                 return gone(
-                    "The practice's system does not have this request any more. Ask the practice whether it was taken back.",
+                    "The practice's system does not have this request any more. Ask the practice whether it was \
+                        taken back.",
                 );
             }
             Err(super::client::Fault::Effect(EffectError::GiveUp { .. })) => {
                 return gone(
-                    "This entry cannot be read again: it has no id, or the practice's system refuses it. Send the request again.",
+                    "This entry cannot be read again: it has no id, or the practice's system refuses it. Send the \
+                        request again.",
                 );
             }
             Err(other) => return Err(other.into()),

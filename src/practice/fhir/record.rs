@@ -1,7 +1,7 @@
 //! Filing at a clinical moment: one transaction, every entry's answer read, what was written handed back.
 //!
-//! The record is written here and in `task` only. Every entry is conditional on an identifier of ours, so a lost answer is
-//! no disaster: the same filing again finds what the first one wrote.
+//! The record is written here and in `task` only. Every entry is conditional on an identifier of ours, so a lost answer
+//! is no disaster: the same filing again finds what the first one wrote.
 
 use serde_json::{Value, json};
 
@@ -131,7 +131,8 @@ fn accepted(answer: &Value) -> Result<(), EffectError> {
         }
         Some(401 | 403) => Err(EffectError::NeedsPerson {
             why: format!(
-                "the practice's system does not let Wellbridge file one kind of entry ({status:.3}): look at what the token may do"
+                "the practice's system does not let Wellbridge file one kind of entry ({status:.3}): look at what \
+                    the token may do"
             ),
         }),
         Some(code) => Err(EffectError::give_up(

@@ -1,8 +1,8 @@
 //! One resolver for every reference: relative, contained, logical, `urn:uuid` within a Bundle, and absolute only under
 //! the practice's own base.
 //!
-//! [`Known`] holds the resources of one poll page, one re-read or one Bundle file; nothing outlives it, so nothing grows
-//! stale. Looking up is pure; fetching what is missing, a batch for each type, is `fetch`'s work.
+//! [`Known`] holds the resources of one poll page, one re-read or one Bundle file; nothing outlives it, so nothing
+//! grows stale. Looking up is pure; fetching what is missing, a batch for each type, is `fetch`'s work.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,14 +1,15 @@
 //! The one coordination Task: kept true at every coarse step, so that a GP who looks sees where the referral stands.
 //!
-//! The practice's Task is edited as JSON and written back only if it is still the version that was read (`If-Match`); where
-//! the practice sent none, ours is created once (`If-None-Exist`). Nothing is written where nothing would change.
+//! The practice's Task is edited as JSON and written back only if it is still the version that was read (`If-Match`);
+//! where the practice sent none, ours is created once (`If-None-Exist`). Nothing is written where nothing would change.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Fault};
-use super::compose::{claim_profile, identified};
-use super::intake::{self, version_id};
+use super::compose::{claim_profile, episode_value, identified};
+use super::intake::version_id;
+use super::request::taken_back;
 use super::{FhirPractice, bundle, json, typed};
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding, TaskWritten};
@@ -54,7 +55,7 @@ impl FhirPractice {
                 continue;
             };
             let task_id = id_of(&read.value)?;
-            if intake::taken_back(&read.value) && !ends(standing.step) {
+            if taken_back(&read.value) && !ends(standing.step) {
                 return Err(EffectError::retry(
                     "the practice took its Task back: the withdrawal is read before the Task is written",
                 ));
@@ -104,7 +105,11 @@ impl FhirPractice {
             "identifier": [{"system": self.mappings.write.episode, "value": own_value(&standing.source)}],
             "status": "received",
             "intent": "order",
-            "code": {"coding": [{"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill", "display": "Fulfill the focal request"}]},
+            "code": {"coding": [{
+                "system": "http://hl7.org/fhir/CodeSystem/task-code",
+                "code": "fulfill",
+                "display": "Fulfill the focal request",
+            }]},
             "focus": {"reference": format!("ServiceRequest/{}", standing.source.request)},
             "for": self.subject(&request)?,
             "authoredOn": at,
@@ -154,7 +159,7 @@ impl FhirPractice {
 
 /// Our Task's identifier for a request.
 fn own_value(source: &Source) -> String {
-    format!("{}.task", source.request)
+    episode_value(&source.request, "task")
 }
 
 fn id_of(task: &Value) -> Result<String, EffectError> {
@@ -278,7 +283,7 @@ fn said(step: CoarseStep, task: &Value) -> Said {
         CoarseStep::DidNotAttend => of("in-progress", UNATTENDED, None),
         CoarseStep::Closed(how) => closed(how),
         CoarseStep::Withdrawing => of("in-progress", CANCELLING, None),
-        CoarseStep::Withdrawn => of("cancelled", CANCELLED, Some("The practice took the referral back.")),
+        CoarseStep::Withdrawn => of("cancelled", CANCELLED, Some("The referral was taken back.")),
     }
 }
 

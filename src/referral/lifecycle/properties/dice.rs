@@ -48,8 +48,8 @@ fn some_need(episode: &Episode, n: u8) -> NeedCode {
 fn placed(a: u8, b: u8) -> Vec<Placed> {
     let whys = [Hold::NoService, Hold::Safety, Hold::TriesExhausted];
     let one = |need: u8, how: u8| match how % 4 {
-        3 => hold(&pick::<&str>(&NEEDS, need), pick(&whys, how / 4)),
-        _ => propose(&pick::<&str>(&NEEDS, need), &pick::<&str>(&SERVICES, how / 4)),
+        3 => hold(pick(&NEEDS, need), pick(&whys, how / 4)),
+        _ => propose(pick(&NEEDS, need), pick(&SERVICES, how / 4)),
     };
     match a % 8 {
         0 => vec![],
@@ -70,7 +70,7 @@ fn an_offer(episode: &Episode, a: u8, b: u8, c: u8) -> Event {
         Some(NeedState::Proposed(service)) if c % 4 != 3 => service,
         _ => pick(&SERVICES, c).into(),
     };
-    let id = if c % 16 == 0 { offer(0) } else { offer(10 + episode.offers.len() as u128) };
+    let id = if c.is_multiple_of(16) { offer(0) } else { offer(10 + episode.offers.len() as u128) };
     Event::Offered {
         need,
         offer: id,
@@ -130,9 +130,9 @@ pub(super) fn event(episode: &Episode, (kind, a, b, c): Dice) -> Event {
     let offer = some_offer(episode, a);
     let mails = [OfferMail::Offer, OfferMail::Offer, OfferMail::Cancellation, OfferMail::Reminder];
     match kind {
-        0..=39 => Event::Matched { needs: placed(a, b), safety: c % 12 == 0 },
+        0..=39 => Event::Matched { needs: placed(a, b), safety: c.is_multiple_of(12) },
         40..=89 => an_offer(episode, a, b, c),
-        90..=114 => Event::Mailed { offer, mail: pick(&mails, b), outcome_unknown: c % 2 == 0 },
+        90..=114 => Event::Mailed { offer, mail: pick(&mails, b), outcome_unknown: c.is_multiple_of(2) },
         115..=164 => a_word(offer, b, c),
         165..=174 => Event::Lapsed { offer },
         175..=179 => Event::Reminded { offer },

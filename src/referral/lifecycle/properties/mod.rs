@@ -33,6 +33,8 @@ fn named(status: OfferStatus) -> String {
 struct Watch {
     match_queued: bool,
     lapse_queued: BTreeSet<OfferId>,
+    /// Partners that have an offer's mail: it was written down, or they answered it.
+    told: BTreeSet<OfferId>,
     mails: BTreeMap<(OfferId, OfferMail), u32>,
 }
 
@@ -40,6 +42,9 @@ impl Watch {
     fn takes(&mut self, event: &Event, effects: &[Effect]) {
         match event {
             Event::Matched { .. } => self.match_queued = false,
+            Event::Mailed { offer, mail: OfferMail::Offer, .. } | Event::Partner { offer, .. } => {
+                self.told.insert(*offer);
+            }
             Event::Lapsed { offer } => {
                 self.lapse_queued.remove(offer);
             }
@@ -113,9 +118,10 @@ fn effects_are_allowed(before: &Episode, event: &Event, after: &Episode, effects
     let withdrawn = after.needs.iter().any(|n| n.state == NeedState::Withdrawn);
     for effect in effects {
         match effect {
-            Effect::Mail(_, OfferMail::Cancellation) | Effect::KeepTask => {}
             // A risk reported by anybody always reaches a person; so does a notice that did not arrive.
-            Effect::Alert(Alert::Safety | Alert::CancellationUndelivered) => {}
+            Effect::Mail(_, OfferMail::Cancellation)
+            | Effect::KeepTask
+            | Effect::Alert(Alert::Safety | Alert::CancellationUndelivered) => {}
             other => assert!(!withdrawn, "{other:?} after a withdrawal"),
         }
         if let Effect::Mail(id, OfferMail::Offer) = effect {
@@ -150,7 +156,7 @@ fn mails_are_owed_once(episode: &Episode, watch: &Watch) {
         assert!(watch.sent(made.id, OfferMail::Reminder) <= 1);
         assert!(watch.sent(made.id, OfferMail::PassedOn) <= 1);
         let taken_back = matches!(made.status, OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded));
-        let owed = u32::from(taken_back && made.mailed);
+        let owed = u32::from(taken_back && watch.told.contains(&made.id));
         assert_eq!(watch.sent(made.id, OfferMail::Cancellation), owed, "{made:?}");
     }
 }

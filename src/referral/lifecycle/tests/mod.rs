@@ -24,6 +24,7 @@ pub(super) fn offer(n: u128) -> OfferId {
     OfferId::from_uuid(key(0xf0 + n))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "events take a note that may be none")]
 pub(super) fn note(n: u128) -> Option<NoteId> {
     Some(NoteId::from_uuid(key(0xa0 + n)))
 }

@@ -1,92 +1,11 @@
-//! Words about contact in a GP's note, read as a [`SafeContact`] rule.
-//!
-//! "Ring his mobile not landline" is a rule that can be followed; "careful if you ring, he listens in" is not, and makes the
-//! referral a person's to send. A daughter who rings daily, a telephone appointment or somebody to ring for a chat are no
-//! rules at all. Pure. The reading errs towards a person where words contradict each other or hedge.
+//! The ways in which a clause speaks about contact, one function each: forbidding, doing without, only, telling,
+//! preferring, safe. Each looks at plain words and answers what it found; none knows of the others.
 
-use super::contact_words::{Means, Words, clauses, sentences};
-use crate::referral::SafeContact;
-use crate::referral::content::Gender;
-
-/// What one clause says about contact.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Finding {
-    nobody: bool,
-    rule: bool,
-    /// Somebody else may hear or read; fine where a rule says what to do about it.
-    overheard: bool,
-    doubt: bool,
-    only: Vec<Means>,
-    banned: Vec<Means>,
-    used: Vec<Means>,
-}
-
-impl Finding {
-    fn says_something(&self) -> bool {
-        self.nobody || self.rule || self.doubt || self.overheard
-    }
-
-    fn join(&mut self, other: Self) {
-        self.nobody |= other.nobody;
-        self.rule |= other.rule;
-        self.overheard |= other.overheard;
-        self.doubt |= other.doubt;
-        self.only.extend(other.only);
-        self.banned.extend(other.banned);
-        self.used.extend(other.used);
-    }
-
-    /// One sentence allows what another forbids, or two ways are each the only one.
-    fn contradicts_itself(&self) -> bool {
-        let forbidden = |m: &Means| self.banned.iter().any(|b| b.covers(*m));
-        let not_among = |m: &Means| !self.only.is_empty() && !self.only.iter().any(|o| o.goes_with(*m));
-        self.only.iter().any(forbidden) || self.used.iter().any(|m| forbidden(m) || not_among(m))
-    }
-}
-
-/// Reads everything that was written for the receiver. `gender` is the person's: "he collects the post" is about
-/// somebody else only where the person is not a man.
-pub(super) fn read(texts: &[&str], gender: Option<Gender>) -> SafeContact {
-    let mut all = Finding::default();
-    let mut quoted: Vec<&str> = Vec::new();
-    for (sentence, asked) in texts.iter().flat_map(|t| sentences(t)) {
-        let mut said = Finding::default();
-        for clause in clauses(sentence) {
-            said.join(read_clause(&clause, gender));
-        }
-        // "? ok to ring" asks; it settles nothing.
-        said.doubt |= asked && (said.rule || said.nobody);
-        if said.says_something() {
-            all.join(said);
-            if !quoted.contains(&sentence) {
-                quoted.push(sentence);
-            }
-        }
-    }
-    let words = quoted.join(" ");
-    if all.nobody && !all.doubt {
-        SafeContact::Prohibited
-    } else if all.doubt || all.nobody || all.contradicts_itself() || (all.overheard && !all.rule) {
-        SafeContact::Unclear(words)
-    } else if all.rule {
-        SafeContact::Only(words)
-    } else {
-        SafeContact::Open
-    }
-}
-
-fn read_clause(clause: &Words, gender: Option<Gender>) -> Finding {
-    let mut found = Finding::default();
-    for part in [forbidden(clause), without(clause), only(clause), told(clause), preferred(clause), safe(clause)] {
-        found.join(part.unwrap_or_default());
-    }
-    found.overheard = overheard(clause, gender);
-    found.doubt |= hedged(clause);
-    found
-}
+use super::Finding;
+use super::words::{Means, Words};
 
 /// "Do not ring the landline", "must not be contacted", "nobody is to contact her", "not safe to call".
-fn forbidden(clause: &Words) -> Option<Finding> {
+pub(super) fn forbidden(clause: &Words) -> Option<Finding> {
     let at = (0..clause.len()).find_map(|i| negation(clause, i))?;
     let using = |j: usize| clause.any(j, &["use", "using"]) && !clause.after(j + 1).first(4).means().is_empty();
     let verb = (at..(at + 3).min(clause.len())).find(|&j| clause.is_contact_verb(j) || using(j))?;
@@ -106,7 +25,8 @@ fn forbidden(clause: &Words) -> Option<Finding> {
     Some(Finding { rule: true, banned: banned(clause, verb, &rest), ..Finding::default() })
 }
 
-/// The place after a negation that commands, if one stands at `i`. "Her children don't ring" tells; it does not command.
+/// The place after a negation that commands, if one stands at `i`. "Her children don't ring" tells; it does not
+/// command.
 fn negation(clause: &Words, i: usize) -> Option<usize> {
     let commands = i == 0 || clause.any(i - 1, &["please", "pls", "plz", "so", "but", "and", "also", "must", "to"]);
     if commands && clause.any(i, &["dont", "never"]) {
@@ -177,87 +97,82 @@ fn banned(clause: &Words, verb: usize, rest: &Words) -> Vec<Means> {
 }
 
 /// "No phone", "not landline", "nothing in writing", "won't answer withheld numbers", "can't hear on the phone".
-fn without(clause: &Words) -> Option<Finding> {
-    let rule = |banned: Vec<Means>| Some(Finding { rule: true, banned, ..Finding::default() });
-    for i in 0..clause.len() {
-        if clause.any(i, &["no"])
-            && !(i > 0
-                && clause.any(
-                    i - 1,
-                    &[
-                        "gets", "got", "has", "had", "have", "receives", "with", "w", "there", "theres", "is", "owns",
-                        "had",
-                    ],
-                ))
-        {
-            let skip = usize::from(
-                clause.any(i + 1, &["phone", "home", "withheld", "cold", "voice", "text", "more", "any", "unexpected"]),
-            );
-            let noun = (i + 1..=i + 1 + skip).rev().find(|&j| clause.means_at(j).is_some());
-            if let Some(j) = noun
-                && !clause.any(j + 1, &["from", "with", "w", "since", "yet", "credit", "signal", "case", "number"])
-            {
-                return rule(clause.means_at(j).into_iter().collect());
-            }
-            if clause.run(i, &["no", "contact"]) && clause.any(i + 2, &["by", "via", "on", "at"]) {
-                return rule(clause.after(i + 2).means());
-            }
-            let patient = clause.after(i + 3).first(2).has(&["patient", "pt", "client"]);
-            if clause.run(i, &["no", "contact"]) && clause.any(i + 2, &["with", "w"]) && patient {
-                return Some(Finding { nobody: true, ..Finding::default() });
-            }
-            if clause.run(i, &["no", "contact"]) && (clause.len() == i + 2 || clause.any(i + 2, &["please", "pls"])) {
-                return Some(Finding { doubt: true, ..Finding::default() });
-            }
-        }
-        if clause.any(i, &["not"]) {
-            let skip = (i + 1..clause.len())
-                .find(|&j| !clause.any(j, &["by", "via", "on", "the", "his", "her", "their", "old", "to"]));
-            if let Some(j) = skip.filter(|&j| clause.is_means_noun(j)) {
-                return rule(clause.means_at(j).into_iter().collect());
-            }
-        }
-        let in_writing = clause.any(i + 1, &["in", "by", "through"])
-            && clause.after(i + 2).first(2).has(&["writing", "post", "letter", "door", "letterbox", "email", "text"]);
-        let to_the_house = clause.any(i + 1, &["to"])
-            && clause.after(i + 2).first(4).has(&["house", "home", "address", "sent", "posted"]);
-        if clause.any(i, &["nothing"])
-            && (in_writing || to_the_house || clause.any(i + 1, &["sent", "posted", "written"]))
-        {
-            return rule(vec![Means::Post]);
-        }
-        let cannot = clause.any(i, &["doesnt", "wont", "cant", "cannot"])
-            || (clause.any(i + 1, &["not"]) && clause.any(i, &["does", "will", "can"]));
-        let verb = i + 1 + usize::from(clause.any(i + 1, &["not"]));
-        let near = clause.after(verb + 1).first(4);
-        if cannot
-            && clause.any(verb, &["answer", "hear", "pick"])
-            && (!near.means().is_empty() || near.has(&["numbers"]))
-        {
-            return rule(Vec::new());
-        }
-        if cannot
-            && clause.any(verb, &["use"])
-            && near.means().iter().any(|m| matches!(m, Means::Phone | Means::Landline))
-        {
-            return rule(near.means());
-        }
-        if cannot && clause.run(verb, &["consent", "to"]) && clause.after(verb).first(5).has(&["contact", "contacted"])
-        {
-            return Some(Finding { doubt: true, ..Finding::default() });
-        }
-        if cannot
-            && clause.any(verb, &["want", "like"])
-            && near.has(&["calls", "letters", "texts", "voicemails", "messages", "visits", "emails"])
-        {
-            return rule(near.means());
-        }
+pub(super) fn without(clause: &Words) -> Option<Finding> {
+    (0..clause.len()).find_map(|i| no(clause, i).or_else(|| not(clause, i)).or_else(|| cannot(clause, i)))
+}
+
+fn rule(banned: Vec<Means>) -> Finding {
+    Finding { rule: true, banned, ..Finding::default() }
+}
+
+/// "No letters", "no contact by phone", "no contact with the patient". Having no telephone, or no letters from the
+/// family, is a story and no rule.
+fn no(clause: &Words, i: usize) -> Option<Finding> {
+    const STORY: &[&str] =
+        &["gets", "got", "has", "had", "have", "receives", "with", "w", "there", "theres", "is", "owns"];
+    const ADJECTIVES: &[&str] = &["phone", "home", "withheld", "cold", "voice", "text", "more", "any", "unexpected"];
+    const GOES_ON: &[&str] = &["from", "with", "w", "since", "yet", "credit", "signal", "case", "number"];
+    if !clause.any(i, &["no"]) || (i > 0 && clause.any(i - 1, STORY)) {
+        return None;
     }
-    None
+    let skip = usize::from(clause.any(i + 1, ADJECTIVES));
+    let noun = (i + 1..=i + 1 + skip).rev().find(|&j| clause.means_at(j).is_some());
+    if let Some(j) = noun.filter(|&j| !clause.any(j + 1, GOES_ON)) {
+        return Some(rule(clause.means_at(j).into_iter().collect()));
+    }
+    if !clause.any(i + 1, &["contact"]) {
+        return None;
+    }
+    if clause.any(i + 2, &["by", "via", "on", "at"]) {
+        return Some(rule(clause.after(i + 2).means()));
+    }
+    let patient = clause.after(i + 3).first(2).has(&["patient", "pt", "client"]);
+    if clause.any(i + 2, &["with", "w"]) && patient {
+        return Some(Finding { nobody: true, ..Finding::default() });
+    }
+    let ends = clause.len() == i + 2 || clause.any(i + 2, &["please", "pls"]);
+    ends.then(|| Finding { doubt: true, ..Finding::default() })
+}
+
+/// "Not landline", "never by post", "nothing in writing", "nothing to the house".
+fn not(clause: &Words, i: usize) -> Option<Finding> {
+    const LITTLE: &[&str] = &["by", "via", "on", "the", "his", "her", "their", "old", "to"];
+    let never = clause.any(i, &["never"]) && clause.any(i + 1, &["landline", "mobile", "by", "via", "post", "letters"]);
+    if clause.any(i, &["not"]) || never {
+        let named = (i + 1..clause.len()).find(|&j| !clause.any(j, LITTLE)).filter(|&j| clause.is_means_noun(j))?;
+        return Some(rule(clause.means_at(named).into_iter().collect()));
+    }
+    let near = clause.after(i + 2);
+    let in_writing = clause.any(i + 1, &["in", "by", "through"])
+        && near.first(2).has(&["writing", "post", "letter", "door", "letterbox", "email", "text"]);
+    let to_the_house = clause.any(i + 1, &["to"]) && near.first(4).has(&["house", "home", "address", "sent", "posted"]);
+    let sent = in_writing || to_the_house || clause.any(i + 1, &["sent", "posted", "written"]);
+    (clause.any(i, &["nothing"]) && sent).then(|| rule(vec![Means::Post]))
+}
+
+/// "Won't answer unknown numbers", "can't use the phone", "doesn't want calls", "does not consent to contact".
+fn cannot(clause: &Words, i: usize) -> Option<Finding> {
+    let apart = clause.any(i + 1, &["not"]) && clause.any(i, &["does", "will", "can"]);
+    if !apart && !clause.any(i, &["doesnt", "wont", "cant", "cannot"]) {
+        return None;
+    }
+    let verb = i + 1 + usize::from(apart);
+    let near = clause.after(verb + 1).first(4);
+    if clause.any(verb, &["answer", "hear", "pick"]) && (!near.means().is_empty() || near.has(&["numbers", "door"])) {
+        return Some(rule(Vec::new()));
+    }
+    if clause.any(verb, &["use"]) && near.means().iter().any(|m| matches!(m, Means::Phone | Means::Landline)) {
+        return Some(rule(near.means()));
+    }
+    if clause.run(verb, &["consent", "to"]) && near.has(&["contact", "contacted"]) {
+        return Some(Finding { doubt: true, ..Finding::default() });
+    }
+    let unwanted = near.has(&["calls", "letters", "texts", "voicemails", "messages", "visits", "emails"]);
+    (clause.any(verb, &["want", "like"]) && unwanted).then(|| rule(near.means()))
 }
 
 /// "Mobile only", "only contact by email", "ring only after six".
-fn only(clause: &Words) -> Option<Finding> {
+pub(super) fn only(clause: &Words) -> Option<Finding> {
     for i in (0..clause.len()).filter(|&i| clause.any(i, &["only"])) {
         let before = (i.saturating_sub(3)..i).rev().find(|&j| clause.means_at(j).is_some());
         if let Some(j) = before
@@ -312,7 +227,7 @@ fn narrowest(means: Vec<Means>) -> Vec<Means> {
 }
 
 /// "Ring his mobile", "please text", "call after four", "use her work email", "c/o surgery for post".
-fn told(clause: &Words) -> Option<Finding> {
+pub(super) fn told(clause: &Words) -> Option<Finding> {
     let rule = |used: Vec<Means>| Some(Finding { rule: true, used: narrowest(used), ..Finding::default() });
     if clause.run(0, &["c", "o"]) && !clause.means().is_empty() {
         return rule(Vec::new());
@@ -329,6 +244,10 @@ fn told(clause: &Words) -> Option<Finding> {
     if clause.any(at, &["leave"]) {
         let message = clause.after(at + 1).first(3).has(&["message", "messages", "voicemail"]);
         return if message { rule(Vec::new()) } else { None };
+    }
+    if clause.any(at, &["speak", "talk", "liaise"]) && clause.any(at + 1, &["to", "with"]) {
+        let person = clause.after(at + 2).first(3).names_another_person();
+        return if person { rule(Vec::new()) } else { None };
     }
     let towards = clause
         .any(at + 1, &["her", "him", "them", "his", "their", "on", "via", "through", "by", "pt", "patient", "only"])
@@ -347,10 +266,18 @@ fn told(clause: &Words) -> Option<Finding> {
 }
 
 /// "Prefers texts", "best to ring after four", "contacted by email", "best after 11".
-fn preferred(clause: &Words) -> Option<Finding> {
+pub(super) fn preferred(clause: &Words) -> Option<Finding> {
     let rule = Some(Finding { rule: true, ..Finding::default() });
     for i in 0..clause.len() {
         let near = clause.after(i + 1).first(5);
+        let may_leave = clause.any(i, &["ok", "okay", "fine"])
+            && near.any(0, &["to"])
+            && (near.is_contact_verb(1) && !near.any(1, &["visit", "send", "post"]));
+        if may_leave
+            || (clause.any(i, &["best", "preferred"]) && i > 0 && i + 1 == clause.len() && !clause.means().is_empty())
+        {
+            return rule;
+        }
         if clause.any(i, &["prefers", "prefer", "preferred", "rather"])
             && near.has(&[
                 "contacted",
@@ -399,7 +326,7 @@ fn preferred(clause: &Words) -> Option<Finding> {
 }
 
 /// "Safe to ring before three", "safe number is her sister's".
-fn safe(clause: &Words) -> Option<Finding> {
+pub(super) fn safe(clause: &Words) -> Option<Finding> {
     let at =
         (0..clause.len()).find(|&i| clause.any(i, &["safe"]) && !(i > 0 && clause.any(i - 1, &["not", "isnt"])))?;
     let to_contact = clause.any(at + 1, &["to"]) && clause.is_contact_verb(at + 2);
@@ -407,90 +334,3 @@ fn safe(clause: &Words) -> Option<Finding> {
         || (clause.any(at + 1, &["time", "times"]) && (0..clause.len()).any(|j| clause.is_contact_verb(j)));
     (to_contact || named).then(|| Finding { rule: true, ..Finding::default() })
 }
-
-/// Somebody else reads the messages or answers the phone.
-fn overheard(clause: &Words, gender: Option<Gender>) -> bool {
-    const WATCHES: &[&str] = &[
-        "reads",
-        "checks",
-        "monitors",
-        "opens",
-        "answers",
-        "collects",
-        "controls",
-        "keeps",
-        "listens",
-        "intercepts",
-        "took",
-        "takes",
-        "watches",
-        "looks",
-        "sees",
-        "tracks",
-    ];
-    (1..clause.len()).any(|i| {
-        let who =
-            i - 1 - usize::from(i > 1 && clause.any(i - 1, &["always", "often", "also", "sometimes", "regularly"]));
-        let near = clause.after(i + 1).first(6);
-        let other = clause
-            .any(who, &["husband", "wife", "partner", "boyfriend", "girlfriend", "ex", "fiance", "perpetrator"])
-            || (clause.any(who, &["he"]) && (gender == Some(Gender::Female) || near.has(&["her"])))
-            || (clause.any(who, &["she"]) && (gender == Some(Gender::Male) || near.has(&["his"])));
-        let channel = [
-            "phone",
-            "phones",
-            "mobile",
-            "messages",
-            "texts",
-            "emails",
-            "email",
-            "post",
-            "mail",
-            "letters",
-            "calls",
-            "voicemail",
-        ];
-        other && clause.any(i, WATCHES) && near.has(&channel)
-    })
-}
-
-/// Words that hedge close to words about contact.
-fn hedged(clause: &Words) -> bool {
-    const HEDGES: &[&str] = &["careful", "carefully", "discreet", "discreetly", "discretion", "caution", "cautious"];
-    const CONTACT: &[&str] = &[
-        "contact",
-        "contacting",
-        "contacted",
-        "ring",
-        "ringing",
-        "call",
-        "calling",
-        "phone",
-        "phoning",
-        "texting",
-        "text",
-        "letters",
-        "letter",
-        "messages",
-        "message",
-        "voicemail",
-        "post",
-        "mail",
-        "email",
-        "emailing",
-        "writing",
-    ];
-    (0..clause.len()).filter(|&i| clause.any(i, HEDGES)).any(|i| {
-        let from = i.saturating_sub(5);
-        clause.after(from).first(i - from + 6).has(CONTACT)
-    }) || ((0..clause.len()).any(|i| {
-        clause.any(i, &["check", "speak", "ask", "discuss"])
-            && clause.any(i + 1, &["with", "to", "me", "us"])
-            && clause.after(i).has(&["before"])
-            && clause.after(i).has(CONTACT)
-    }))
-}
-
-#[cfg(test)]
-#[path = "contact_tests.rs"]
-mod tests;

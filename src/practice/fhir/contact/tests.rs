@@ -44,6 +44,14 @@ fn a_plain_rule_is_quoted_word_for_word() {
         ("She can only talk when he is out.", "She can only talk when he is out."),
         ("Can't use the phone, hearing loss.", "Can't use the phone, hearing loss."),
         ("Text before calling.", "Text before calling."),
+        ("Mobile is best, never landline as mum answers.", "Mobile is best, never landline as mum answers."),
+        ("Doesn't answer the door.", "Doesn't answer the door."),
+        ("Speak to wife re appts, she does the phone.", "Speak to wife re appts, she does the phone."),
+        ("OK to leave voicemail on mobile.", "OK to leave voicemail on mobile."),
+        ("Call after school pick up, i.e. after 4.", "Call after school pick up, i.e. after 4."),
+        ("Use the code word 'library' if phoning.", "Use the code word 'library' if phoning."),
+        ("Withhold your number when ringing.", "Withhold your number when ringing."),
+        ("Do not leave a msg.", "Do not leave a msg."),
     ] {
         assert_eq!(rule(note), SafeContact::Only(words.to_owned()), "{note}");
     }
@@ -84,6 +92,11 @@ fn words_that_hedge_or_contradict_are_for_a_person() {
         "Do not contact the patient directly.",
         "Speak to me before contacting her.",
         "She does not consent to being contacted.",
+        "Husband usually answers the landline.",
+        "She does not want her mother to know.",
+        "Do not discuss with family.",
+        "Partner doesn't know she's coming.",
+        "He hasn't told his wife.",
     ] {
         assert!(matches!(rule(note), SafeContact::Unclear(_)), "{note}: {:?}", rule(note));
     }
@@ -106,11 +119,29 @@ fn telling_about_telephones_letters_and_silence_is_no_rule() {
         "She left me a message. Non-molestation order, no contact order in place.",
         "Please don't call it depression.",
         "Wants contact with other people who have it.",
+        "His wife does not know how to help him. Her husband doesn't know the area.",
+        "Her son opens her post for her as she's blind.",
+        "She never emails. Ring road noise. Wants a class, mornings only. Female worker only please.",
+        "Letters in large print please. Contact number 0113 496 0222. Only goes out with his wife.",
         "Very careful with money. Nothing in cupboards till pay on 3rd.",
         "She came for a letter: she wants the council to move her.",
         "",
     ] {
         assert_eq!(rule(note), SafeContact::Open, "{note}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_note_is_read_without_a_panic_and_quoted_from_itself(
+        note in "([a-z]{1,6}|do not|ring|only|mobile|no|contact|her|\\PC)([ .,?!-]{1,2}([a-z]{1,6}|ring|only|text|not|safe to|by|letters|\\PC)){0,14}"
+    ) {
+        match rule(&note) {
+            SafeContact::Only(words) | SafeContact::Unclear(words) => {
+                proptest::prop_assert!(words.split_whitespace().all(|word| note.contains(word)));
+            }
+            SafeContact::Prohibited | SafeContact::Open => {}
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The words of [`super::contact`]: sentences, clauses, and which words mean which way of reaching somebody.
+//! The words of [`super`]: sentences, clauses, and which words mean which way of reaching somebody.
 
 /// A way of reaching somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Means {
             "text" | "texts" | "sms" | "whatsapp" | "texting" => Self::Text,
             "email" | "emails" | "emailing" => Self::Email,
             "post" | "letter" | "letters" | "mail" | "write" | "writing" | "posting" => Self::Post,
-            "voicemail" | "voicemails" | "message" | "messages" | "answerphone" => Self::Voicemail,
+            "voicemail" | "voicemails" | "message" | "messages" | "msg" | "msgs" | "answerphone" => Self::Voicemail,
             "visit" | "visits" | "visiting" | "knock" => Self::Visit,
             _ => return None,
         })
@@ -69,18 +69,31 @@ pub(super) fn sentences(text: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-/// A stop ends a sentence where space follows: "9.30" and "d.v.t" go on.
+/// A stop ends a sentence where space follows: "9.30" and "i.e. after four" go on.
 fn sentence_end(text: &str) -> usize {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        let next = chars.peek().map(|(_, n)| *n);
-        let ends =
-            matches!(c, '\n' | ';') || (matches!(c, '.' | '!' | '?') && at > 0 && next.is_none_or(char::is_whitespace));
-        if ends {
+        let parted = at > 0 && chars.peek().is_none_or(|(_, next)| next.is_whitespace());
+        let stop = match c {
+            '\n' | ';' => true,
+            '!' | '?' => parted,
+            '.' => parted && !is_abbreviated(&text[..at]),
+            _ => false,
+        };
+        if stop {
             return at + c.len_utf8();
         }
     }
     text.len()
+}
+
+/// "i.e", "Dr", "approx": a stop after it ends nothing.
+fn is_abbreviated(before: &str) -> bool {
+    let word = before.rsplit(char::is_whitespace).next().unwrap_or("").to_lowercase();
+    matches!(
+        word.as_str(),
+        "i.e" | "e.g" | "a.m" | "p.m" | "dr" | "mr" | "mrs" | "ms" | "approx" | "tel" | "ext" | "ie" | "eg"
+    )
 }
 
 /// The clauses of a sentence: parted by commas, colons, brackets and dashes that stand apart.

@@ -1,0 +1,94 @@
+//! The parts of a `ServiceRequest` that stand by themselves: where it stands, how urgent it is, why it was made.
+
+use serde_json::Value;
+
+use super::codes::SNOMED;
+use super::intake::{Refusal, refuse};
+use super::json::{self, text};
+use crate::referral::SnomedCode;
+use crate::referral::content::{Priority, Reason, ReasonFrom, RequestStatus};
+use crate::referral::episode::Hold;
+
+/// The practice's own statement; its Task's cancellation takes the referral back too, unless it was ours.
+pub(super) fn status(request: &Value, task: Option<&Value>) -> Result<RequestStatus, Refusal> {
+    if json::kind(request) != "ServiceRequest" {
+        return refuse(
+            Hold::UnreadableRequest,
+            "What was sent is not a request (ServiceRequest). Send it again as one.",
+        );
+    }
+    let own = match text(&request["status"]) {
+        Some("draft") => RequestStatus::Draft,
+        Some("active") => RequestStatus::Active,
+        Some("on-hold") => RequestStatus::OnHold,
+        Some("revoked") => RequestStatus::Revoked,
+        Some("completed") => RequestStatus::Completed,
+        Some("entered-in-error") => RequestStatus::EnteredInError,
+        Some("unknown") => RequestStatus::Unknown,
+        _ => {
+            return refuse(
+                Hold::UnreadableRequest,
+                "The request does not say where it stands (its status is missing or not one that FHIR knows). \
+                 Set it to active and send it again.",
+            );
+        }
+    };
+    if own.is_withdrawn() || task.is_some_and(taken_back) {
+        return Ok(if own == RequestStatus::EnteredInError { own } else { RequestStatus::Revoked });
+    }
+    if request["doNotPerform"] == true {
+        return refuse(
+            Hold::UnreadableRequest,
+            "The request says that it must not be carried out (doNotPerform). If a referral is wanted, send one \
+                without it.",
+        );
+    }
+    Ok(own)
+}
+
+/// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). A cancelled Task with a final business status is
+/// our own.
+pub(super) fn taken_back(task: &Value) -> bool {
+    let business: Vec<&str> = json::codings(&task["businessStatus"]).map(|(_, code)| code).collect();
+    let ours = business.iter().any(|c| matches!(*c, "4.0" | "6.0" | "7.0"));
+    match text(&task["status"]) {
+        Some("entered-in-error") => true,
+        Some("cancelled") => !ours,
+        Some("completed" | "rejected" | "failed") => false,
+        _ => business.contains(&"5.2"),
+    }
+}
+
+pub(super) fn priority(resource: &Value) -> Priority {
+    match text(&resource["priority"]) {
+        Some("urgent") => Priority::Urgent,
+        Some("asap") => Priority::Asap,
+        Some("stat") => Priority::Stat,
+        _ => Priority::Routine,
+    }
+}
+
+/// A concept as a reason; a SNOMED id with a slip is dropped and its text kept.
+pub(super) fn reason(from: ReasonFrom, concept: &Value, display: Option<&str>) -> Option<Reason> {
+    let code = json::codings(concept)
+        .filter(|(system, _)| *system == SNOMED || system.is_empty())
+        .find_map(|(_, code)| SnomedCode::parse(code).ok());
+    let said = json::words(concept).or(display).map(str::to_owned);
+    let text = said.or_else(|| code.as_ref().map(|c| c.as_str().to_owned()))?;
+    Some(Reason { from, code, text })
+}
+
+pub(super) fn notes(resource: &Value, from: ReasonFrom) -> impl Iterator<Item = Reason> {
+    json::list(&resource["note"]).filter_map(|n| text(&n["text"])).map(move |t| words(from, t))
+}
+
+pub(super) fn words(from: ReasonFrom, text: &str) -> Reason {
+    Reason { from, code: None, text: text.to_owned() }
+}
+
+/// A Condition or Observation that should not have been, or was ruled out.
+pub(super) fn is_void(resource: &Value) -> bool {
+    resource["status"] == "entered-in-error"
+        || json::codings(&resource["verificationStatus"])
+            .any(|(_, code)| matches!(code, "entered-in-error" | "refuted"))
+}

@@ -1,0 +1,257 @@
+//! Polling and reading again: pages, patients, and the bad days of a practice's system.
+
+use super::*;
+
+const SINCE: &str = "2020-11-24T09:00:00Z";
+
+pub(super) async fn whole_poll(practice: &FhirPractice) -> Result<(Vec<Input>, u64), EffectError> {
+    let (mut inputs, mut missing) = (Vec::new(), 0);
+    let mut from = PollFrom::Since(Some(SINCE.parse().unwrap()));
+    loop {
+        let page = practice.poll(&from).await?;
+        inputs.extend(page.inputs);
+        missing += page.missing;
+        match page.next {
+            Some(next) => from = PollFrom::Next(next),
+            None => return Ok((inputs, missing)),
+        }
+    }
+}
+
+fn holds(inputs: &[Input]) -> Vec<Option<Hold>> {
+    inputs
+        .iter()
+        .map(|i| match i {
+            Input::Readable(..) => None,
+            Input::Unreadable(u, _) => Some(u.hold),
+        })
+        .collect()
+}
+
+const BY_CODE: &str = "GET /r4/ServiceRequest?code=";
+const BY_CATEGORY: &str = "GET /r4/ServiceRequest?category=";
+
+#[tokio::test]
+async fn a_bad_entry_never_costs_a_page_and_is_never_lost() {
+    let script = Script::start().await;
+    let mut nobody = request("sr2", "p1");
+    nobody["subject"] = Value::Null;
+    let mut page =
+        bundle(&[request("sr1", "p1"), nobody, request("sr3", "gone"), json!("not a resource"), request("sr4", "odd")]);
+    page["entry"].as_array_mut().unwrap().push(json!({"fullUrl": "urn:uuid:7"}));
+    let mut odd = patient("odd");
+    odd["identifier"][0]["value"] = json!("9990301507");
+    script.says(BY_CODE, page).says(BY_CATEGORY, bundle(&[]));
+    script.says("POST /r4/Patient/_search", bundle(&[patient("p1"), odd]));
+    let (inputs, _) = whole_poll(&script.practice()).await.unwrap();
+    let expected = [
+        None,
+        Some(Hold::NoSubject),
+        Some(Hold::PatientUnreadable),
+        Some(Hold::UnreadableRequest),
+        Some(Hold::BadNhsNumber),
+        Some(Hold::UnreadableRequest),
+    ];
+    assert_eq!(holds(&inputs), expected);
+    let Input::Unreadable(stray, raw) = &inputs[5] else { panic!() };
+    assert_eq!(
+        (stray.source.request.as_str(), raw.documents[0].as_str()),
+        ("urn:uuid:7", r#"{"fullUrl":"urn:uuid:7"}"#)
+    );
+}
+
+#[tokio::test]
+async fn pages_are_followed_and_patients_are_fetched_by_the_batch() {
+    let script = Script::start().await;
+    script.on(BY_CODE, |base, _| {
+        let mut page = bundle(&[request("sr1", "p1"), request("sr2", "p2")]);
+        page["total"] = json!(3);
+        page["link"] = json!([{"relation": "next", "url": format!("{base}/ServiceRequest?page=2")}]);
+        fhir(200, &page)
+    });
+    let mut second = bundle(&[request("sr3", "p3")]);
+    second["total"] = json!(3);
+    script.says("GET /r4/ServiceRequest?page=2", second).says(BY_CATEGORY, bundle(&[]));
+    script.on("POST /r4/Patient/_search", |_, asked| {
+        let ids = ["p1", "p2", "p3"].into_iter().filter(|id| asked.body.contains(id));
+        fhir(200, &bundle(&ids.map(patient).collect::<Vec<_>>()))
+    });
+    let (inputs, missing) = whole_poll(&script.practice()).await.unwrap();
+    assert_eq!((holds(&inputs), missing), (vec![None, None, None], 0));
+    assert_eq!(script.asked("POST /r4/Patient/_search").len(), 2, "one search a page, not one a referral");
+    let first = &script.asked(BY_CODE)[0];
+    assert!(first.line.contains("_lastUpdated=ge2020-11-24T09%3A00%3A00Z"), "{}", first.line);
+    assert_eq!(first.headers["accept"], "application/fhir+json");
+}
+
+#[tokio::test]
+async fn a_total_that_promises_more_than_came_is_told() {
+    let script = Script::start().await;
+    let mut page = bundle(&[request("sr1", "p1")]);
+    page["total"] = json!(4);
+    script
+        .says(BY_CODE, page)
+        .says(BY_CATEGORY, bundle(&[]))
+        .says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    let (inputs, missing) = whole_poll(&script.practice()).await.unwrap();
+    assert_eq!((inputs.len(), missing), (1, 3));
+}
+
+#[tokio::test]
+async fn a_task_and_its_request_are_one_referral_from_either_side() {
+    let script = Script::start().await;
+    script.says("POST /r4/Organization/_search", bundle(&[json!({"resourceType": "Organization", "id": "us"})]));
+    script.says("GET /r4/Task?owner=Organization%2Fus", bundle(&[task("4", "requested"), request("sr1", "p1")]));
+    script.says(BY_CODE, bundle(&[request("sr1", "p1")])).says(BY_CATEGORY, bundle(&[]));
+    script.says("POST /r4/Task/_search", bundle(&[task("4", "requested")]));
+    script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    let identifier = OurOrganization::Identifier {
+        system: "https://fhir.nhs.uk/Id/ods-organization-code".into(),
+        value: "A99990".into(),
+    };
+    let practice = script.practice_with(|s| s.organization = Some(identifier));
+    let (inputs, _) = whole_poll(&practice).await.unwrap();
+    let sources: Vec<(&str, Option<&str>, Option<&str>)> = inputs
+        .iter()
+        .map(|i| match i {
+            Input::Readable(r, raw) => {
+                (r.source.request.as_str(), r.source.task.as_deref(), raw.task_version.as_deref())
+            }
+            Input::Unreadable(u, _) => panic!("{u:?}"),
+        })
+        .collect();
+    assert_eq!(sources, [("sr1", Some("t1"), Some("4")); 2]);
+    whole_poll(&practice).await.unwrap();
+    assert_eq!(script.asked("POST /r4/Organization/_search").len(), 1, "our Organization is looked up once");
+}
+
+#[tokio::test]
+async fn a_task_whose_request_is_gone_is_held_under_the_requests_id() {
+    let script = Script::start().await;
+    script.says("GET /r4/Task?owner=", bundle(&[task("4", "requested")]));
+    script.says("POST /r4/ServiceRequest/_search", bundle(&[])).says("GET /r4/ServiceRequest?", bundle(&[]));
+    let practice = script.practice_with(|s| s.organization = Some(OurOrganization::Id("us".into())));
+    let (inputs, _) = whole_poll(&practice).await.unwrap();
+    let [Input::Unreadable(held, _)] = inputs.as_slice() else { panic!("{inputs:?}") };
+    assert_eq!((held.source.request.as_str(), held.source.task.as_deref()), ("sr1", Some("t1")));
+}
+
+#[tokio::test]
+async fn a_bad_page_is_an_error_of_the_page_and_says_what_to_do() {
+    let html = |_: &str, _: &Asked| ([("content-type", "text/html")], "<html>Sign in</html>").into_response();
+    let foreign = |_: &str, _: &Asked| {
+        fhir(
+            200,
+            &json!({"resourceType": "Bundle", "link": [{"relation": "next", "url": "https://evil.example/r4/Task"}]}),
+        )
+    };
+    let endless = |_: &str, asked: &Asked| {
+        let turn = asked.line.len();
+        fhir(
+            200,
+            &json!({"resourceType": "Bundle", "link": [{"relation": "next", "url": format!("ServiceRequest?code={}", "x".repeat(turn))}]}),
+        )
+    };
+    let redirect = |_: &str, _: &Asked| (StatusCode::FOUND, [("location", "https://evil.example/")]).into_response();
+    let large = |_: &str, _: &Asked| " ".repeat(2_000_000).into_response();
+    let wait = |_: &str, _: &Asked| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "90")]).into_response();
+    let date = |_: &str, _: &Asked| {
+        (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "Tue, 24 Nov 2026 12:05:00 GMT")]).into_response()
+    };
+    let shut = |_: &str, _: &Asked| StatusCode::FORBIDDEN.into_response();
+    let refused = |_: &str, _: &Asked| {
+        fhir(
+            400,
+            &json!({"resourceType": "OperationOutcome", "issue": [{"details": {"text": "unknown parameter _sort"}}]}),
+        )
+    };
+    let cases: Vec<(&str, Answer, Judge)> = vec![
+        ("html", Box::new(html), |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("web page"))),
+        ("foreign", Box::new(foreign), |e| matches!(e, EffectError::NeedsPerson { why } if why.contains("outside"))),
+        (
+            "endless",
+            Box::new(endless),
+            |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("without end")),
+        ),
+        ("redirect", Box::new(redirect), |e| matches!(e, EffectError::NeedsPerson { why } if why.contains("redirect"))),
+        ("large", Box::new(large), |e| matches!(e, EffectError::RetryAfter { why, .. } if why.contains("bytes"))),
+        ("wait", Box::new(wait), |e| matches!(e, EffectError::RetryAfter { after: Some(d), .. } if d.as_secs() == 90)),
+        ("date", Box::new(date), |e| matches!(e, EffectError::RetryAfter { after: Some(d), .. } if d.as_secs() == 300)),
+        ("shut", Box::new(shut), |e| matches!(e, EffectError::NeedsPerson { .. })),
+        (
+            "refused",
+            Box::new(refused),
+            |e| matches!(e, EffectError::GiveUp { detail: Some(d), why } if d.contains("_sort") && !why.contains("_sort")),
+        ),
+    ];
+    for (name, bad, judge) in cases {
+        let script = Script::start().await;
+        script.on("GET /r4/ServiceRequest?", bad);
+        let practice = script.practice_with(|s| {
+            s.max_pages = 5;
+            s.limits.body = 1_000_000;
+        });
+        let error = whole_poll(&practice).await.unwrap_err();
+        assert!(judge(&error), "{name}: {error:?}");
+        assert!(script.asked("GET /r4/ServiceRequest?").len() <= 5, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_patient_who_cannot_be_read_just_now_is_an_error_of_the_page_not_a_hold() {
+    let script = Script::start().await;
+    script.says(BY_CODE, bundle(&[request("sr1", "p1")])).says(BY_CATEGORY, bundle(&[]));
+    script.on("POST /r4/Patient/_search", |_, _| StatusCode::SERVICE_UNAVAILABLE.into_response());
+    script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    let practice = script.practice();
+    assert!(matches!(whole_poll(&practice).await, Err(EffectError::RetryAfter { .. })));
+    assert_eq!(holds(&whole_poll(&practice).await.unwrap().0), [None]);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_an_error_to_retry() {
+    let script = Script::start().await;
+    let practice = script.practice_with(|s| s.base = "http://127.0.0.1:9/r4".parse().unwrap());
+    assert!(matches!(whole_poll(&practice).await, Err(EffectError::RetryAfter { .. })));
+}
+
+#[tokio::test]
+async fn identifiers_travel_in_bodies_and_foreign_patients_are_not_asked_for() {
+    let script = Script::start().await;
+    let mut logical = request("sr1", "x");
+    logical["subject"] = json!({"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990301506"}});
+    let mut numbered = request("sr2", "9990300127");
+    numbered["note"] = json!([]);
+    let mut foreign = request("sr3", "x");
+    foreign["subject"] = json!({"reference": "https://evil.example/r4/Patient/1"});
+    script.says(BY_CODE, bundle(&[logical, numbered, foreign])).says(BY_CATEGORY, bundle(&[]));
+    let mut other = patient("9990300127");
+    other["identifier"] = json!([]);
+    script.says("POST /r4/Patient/_search", bundle(&[patient("p1"), other]));
+    let (inputs, _) = whole_poll(&script.practice()).await.unwrap();
+    assert_eq!(holds(&inputs), [None, None, Some(Hold::PatientUnreadable)]);
+    let all = script.asked("");
+    assert!(all.iter().any(|a| a.body.contains("9990301506")));
+    for asked in all {
+        assert!(!asked.line.contains("999030"), "{}", asked.line);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_read_again_with_its_patient_and_consent_as_they_stand() {
+    let script = Script::start().await;
+    script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
+    script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    script.says(
+        "POST /r4/Consent/_search",
+        bundle(&[json!({"resourceType": "Consent", "id": "c1", "status": "rejected",
+        "category": [{"text": "Referral to a community service"}], "patient": {"reference": "Patient/p1"}})]),
+    );
+    let source = Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() };
+    let practice = script.practice();
+    let Input::Readable(referral, _) = practice.read(&source).await.unwrap() else { panic!() };
+    assert_eq!((referral.status, referral.consent), (RequestStatus::Active, crate::referral::Consent::Declined));
+    let gone = Source { request: "sr9".into(), ..source };
+    let Input::Unreadable(held, _) = practice.read(&gone).await.unwrap() else { panic!() };
+    assert_eq!(held.hold, Hold::UnreadableRequest);
+}
