@@ -101,7 +101,7 @@ pub struct Store {
     client: Arc<OnceLock<Client>>,
     insert_only: Client,
     /// Held as long as any clone of the store lives: one process a data directory.
-    _lock: Option<Arc<File>>,
+    lock: Option<Arc<File>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -149,7 +149,7 @@ impl Store {
             StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
         })?;
         let insert_only = Client::builder(pool.clone()).allow_unregistered_job_kinds().build()?;
-        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, _lock: lock })
+        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, lock })
     }
 
     /// Begins the one kind of write transaction there is.
@@ -195,7 +195,7 @@ impl Store {
     /// Closes every connection and gives the data directory back; what was committed is on disk.
     pub async fn close(&self) {
         self.pool.close().await;
-        if let Some(lock) = &self._lock {
+        if let Some(lock) = &self.lock {
             // It ends with the process at the latest.
             let _ = lock.unlock();
         }

@@ -13,6 +13,7 @@
 mod demo;
 mod lifecycle;
 mod peers;
+mod privacy;
 mod road;
 mod store;
 mod support;
