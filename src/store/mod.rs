@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use riverqueue::{Client, InsertOpts, JobArgs};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
@@ -91,6 +92,9 @@ impl From<riverqueue::Error> for StoreError {
     }
 }
 
+/// Longer than any queue of writers is; a job that meets it is tried again.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The database file in a data directory.
 const FILE_NAME: &str = "wellbridge.sqlite";
 
@@ -100,6 +104,9 @@ pub struct Store {
     pool: SqlitePool,
     client: Arc<OnceLock<Client>>,
     insert_only: Client,
+    /// SQLite lets one write at a time; whoever waits for a turn waits here, without a connection. Were the waiting ones
+    /// to hold every connection, the one that writes could not read beside its transaction, and all would wait in vain.
+    turn: Arc<Semaphore>,
     /// Held as long as any clone of the store lives: one process a data directory.
     lock: Option<Arc<File>>,
 }
@@ -149,13 +156,15 @@ impl Store {
             StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
         })?;
         let insert_only = Client::builder(pool.clone()).allow_unregistered_job_kinds().build()?;
-        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, lock })
+        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, turn: Arc::new(Semaphore::new(1)), lock })
     }
 
     /// Begins the one kind of write transaction there is.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
         let inner = riverqueue::database::begin_sqlite_write(&self.pool).await?;
-        Ok(Tx { inner, client: self.client().clone() })
+        Ok(Tx { inner, client: self.client().clone(), _turn: turn })
     }
 
     /// Answers a trivial question: `readyz`.
@@ -212,6 +221,8 @@ const BRING_FORWARD: &str = "update river_job set state = 'available', scheduled
 pub struct Tx {
     inner: Transaction<'static, Sqlite>,
     client: Client,
+    /// Given back after `inner` is.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl std::fmt::Debug for Tx {

@@ -46,6 +46,13 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "desk/find.html" => "../desk/templates/find.html",
     "desk/partner.html" => "../desk/templates/partner.html",
     "desk/partners.html" => "../desk/templates/partners.html",
+    "demo/base.html" => "../demo/page/templates/base.html",
+    "demo/welcome.html" => "../demo/page/templates/welcome.html",
+    "demo/gp.html" => "../demo/page/templates/gp.html",
+    "demo/record.html" => "../demo/page/templates/record.html",
+    "demo/partner.html" => "../demo/page/templates/partner.html",
+    "demo/mail.html" => "../demo/page/templates/mail.html",
+    "demo/coordinator.html" => "../demo/page/templates/coordinator.html",
 ];
 
 static ENGINE: LazyLock<Result<Environment<'static>, String>> = LazyLock::new(|| {
