@@ -136,13 +136,13 @@ impl Store {
     /// jobs and puts none back; the database keeps the two apart.
     pub async fn open_beside(file: &Path) -> Result<Self, StoreError> {
         if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            std::fs::create_dir_all(dir)
-                .map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
+            private_dir(dir).map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
         }
         Self::connect(file, None).await
     }
 
     async fn connect(file: &Path, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
+        private_file(file).map_err(|why| StoreError::Directory { path: file.to_owned(), why: why.to_string() })?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -251,13 +251,25 @@ impl Tx {
     }
 }
 
+/// Makes a directory that other accounts of the machine cannot look into; one that is there keeps its mode.
+fn private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Makes the database file, for this account alone, where it is not there yet (SQLite's side files take its mode).
+fn private_file(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
+}
+
 /// Takes the data directory for this process alone.
 fn lock(data_dir: &Path) -> Result<File, StoreError> {
     let failed = |why: std::io::Error| StoreError::Directory {
         path: data_dir.to_owned(),
         why: format!("{why}; name another with `data_dir` or WELLBRIDGE__DATA_DIR"),
     };
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    private_dir(data_dir).map_err(failed)?;
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(data_dir.join("lock")).map_err(failed)?;
     match file.try_lock() {
