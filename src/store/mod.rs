@@ -129,6 +129,7 @@ impl Store {
         let lock = lock(data_dir)?;
         let store = Self::connect(file, Some(Arc::new(lock))).await?;
         sqlx::query(RELEASE_RUNNING_JOBS).execute(&store.pool).await?;
+        sqlx::query(RELEASE_LEADERSHIP).execute(&store.pool).await?;
         Ok(store)
     }
 
@@ -211,6 +212,9 @@ impl Store {
     }
 }
 
+/// River's leader moves due jobs into the queue; one that died would be waited for, for 15 seconds. Under the lock there
+/// is no other.
+const RELEASE_LEADERSHIP: &str = "delete from river_leader";
 const RELEASE_RUNNING_JOBS: &str = "update river_job set state = 'available' where state = 'running'";
 const JOBS_WAITING: &str = "select count(*) from river_job where state in ('available', 'running', 'pending')
     or (state = 'retryable' and datetime(scheduled_at) <= datetime('now', '+1 second'))";
