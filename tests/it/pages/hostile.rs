@@ -35,10 +35,19 @@ pub(crate) fn feed() -> Vec<Value> {
     feed[3]["name"] = format!("{FROM_THE_RIGHT} Befrienders").into();
     feed.push(city::befriending("morley"));
     for (name, change) in [
-        ("otley", json!({ "description": "Befriending for lonely people. Our list is closed: we take no new referrals." })),
+        (
+            "otley",
+            json!({ "description": "Befriending for lonely people. Our list is closed: we take no new referrals." }),
+        ),
         ("ilkley", json!({ "status": "defunct" })),
-        ("guiseley", json!({ "description": "Befriending for lonely young people.", "maximum_age": 25, "minimum_age": 11 })),
-        ("yeadon", json!({ "description": format!("Befriending. Full until spring {MARKUP} {LONG_WORD}. Waiting list closed.") })),
+        (
+            "guiseley",
+            json!({ "description": "Befriending for lonely young people.", "maximum_age": 25, "minimum_age": 11 }),
+        ),
+        (
+            "yeadon",
+            json!({ "description": format!("Befriending. Full until spring {MARKUP} {LONG_WORD}. Waiting list closed.") }),
+        ),
     ] {
         let mut service = city::befriending(name);
         for (key, value) in change.as_object().unwrap() {
