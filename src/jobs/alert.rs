@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use riverqueue::InsertOpts;
 
 use super::schedule::{ALERT, Schedule};
-use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use super::{Attempt, Effect, JobError, MAIL_EDGE, mail_timeout, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MessageId, Outgoing, compose};
@@ -23,6 +23,10 @@ impl Effect for SendAlert {
 
     fn timeout(service: &Wellbridge) -> Duration {
         mail_timeout(service)
+    }
+
+    fn edge() -> Option<String> {
+        Some(MAIL_EDGE.to_owned())
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::schedule::Schedule;
-use super::{Attempt, Effect, JobError, mail_timeout, nothing_to_do};
+use super::{Attempt, Effect, JobError, MAIL_EDGE, mail_timeout, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
@@ -20,6 +20,10 @@ impl Effect for SendCode {
 
     fn timeout(service: &Wellbridge) -> Duration {
         mail_timeout(service)
+    }
+
+    fn edge() -> Option<String> {
+        Some(MAIL_EDGE.to_owned())
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

@@ -42,6 +42,9 @@ const WORKERS: usize = 16;
 /// A running job older than this is taken to be dead; see [`rescue_after`].
 const RESCUE_AFTER: Duration = Duration::from_secs(150);
 
+/// The mail server, as an edge that may be failing: one for every kind of mail.
+const MAIL_EDGE: &str = "mail";
+
 /// Why a job did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
@@ -62,6 +65,8 @@ pub(crate) struct Attempt {
     pub(crate) number: i32,
     /// When this attempt began.
     pub(crate) now: Timestamp,
+    /// An earlier attempt ended without a word (the process died): what it did is not known.
+    pub(crate) after_a_crash: bool,
 }
 
 /// What a job does.
@@ -114,7 +119,9 @@ impl<A: Effect> Worker<A> for Runner<A> {
 
     async fn work(&self, context: WorkContext, job: Job<A>) -> Result<WorkOutcome, JobError> {
         let now = self.service.clock.now();
-        let attempt = Attempt { job: job.row.id, number: job.row.attempt, now };
+        let failed = i32::try_from(job.row.errors.len()).unwrap_or(i32::MAX);
+        let after_a_crash = failed < job.row.attempt - 1;
+        let attempt = Attempt { job: job.row.id, number: job.row.attempt, now, after_a_crash };
         let cancelled = context.cancellation_token().cancelled();
         let result = tokio::select! {
             result = job.args.run(&self.service, attempt) => result,

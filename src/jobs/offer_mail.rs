@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
-use super::{Attempt, Effect, JobError, edge_failed, mail_timeout};
+use super::{Attempt, Effect, JobError, MAIL_EDGE, edge_failed, mail_timeout};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
@@ -17,8 +17,6 @@ use crate::referral::event::{Alert, Event, OfferMail};
 use crate::service::Wellbridge;
 use crate::store::queue::SendOfferMail;
 use crate::store::{MailState, Standing, StoreError, Tx, offer_mail_id};
-
-const EDGE: &str = "mail";
 
 impl Effect for SendOfferMail {
     const SCHEDULE: Schedule = MAIL;
@@ -33,11 +31,14 @@ impl Effect for SendOfferMail {
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let mail_id = offer_mail_id(self.offer, self.mail);
+        let asked = service.store.mail(&mail_id).await?;
+        if attempt.after_a_crash && asked.as_ref().is_some_and(|mail| mail.state == MailState::Asked.as_str()) {
+            self.may_have_left(service, attempt, &mail_id).await?;
+        }
         let standing = match self.mail {
             OfferMail::Offer | OfferMail::Reminder => self.checked_again(service).await?,
             OfferMail::Cancellation | OfferMail::PassedOn => service.store.standing(self.referral).await?,
         };
-        let asked = service.store.mail(&mail_id).await?;
         let sent = asked.as_ref().is_some_and(|mail| mail.state == MailState::Sent.as_str());
         let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
         let (Some(standing), Some(offer), false) = (&standing, offer, sent) else {
@@ -95,9 +96,25 @@ impl SendOfferMail {
         if needed { Ok(Some(read_again(service, self.referral).await?)) } else { Ok(Some(before)) }
     }
 
+    /// The process died in an earlier attempt, perhaps after the last byte: said like any other unknown outcome, so that
+    /// a partner who may have the mail is told when it is no longer true.
+    async fn may_have_left(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), JobError> {
+        let why = "the service stopped while the mail may have been on its way";
+        let mut tx = service.store.begin().await?;
+        tx.settle_mail(mail_id, MailState::Unknown, Some(why), attempt.now).await?;
+        match self.record_mailed(&mut tx, mail_id, true, attempt).await {
+            Ok(()) | Err(StoreError::Refused(_) | StoreError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(tx.commit().await?)
+    }
+
     async fn drop_it(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
-        tx.settle_mail(mail_id, MailState::Dropped, None, attempt.now).await?;
+        // What may have been sent is never said to have been dropped.
+        if service.store.mail(mail_id).await?.is_none_or(|mail| mail.state != MailState::Unknown.as_str()) {
+            tx.settle_mail(mail_id, MailState::Dropped, None, attempt.now).await?;
+        }
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)
     }
@@ -105,7 +122,7 @@ impl SendOfferMail {
     async fn sent(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str, said: &str) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         tx.settle_mail(mail_id, MailState::Sent, Some(said), attempt.now).await?;
-        tx.edge_is_well(EDGE).await?;
+        tx.edge_is_well(MAIL_EDGE).await?;
         self.record_mailed(&mut tx, mail_id, false, attempt).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)
@@ -127,7 +144,8 @@ impl SendOfferMail {
             self.record_mailed(&mut tx, mail_id, true, attempt).await?;
         }
         if matches!(error, EffectError::NeedsPerson { .. }) {
-            edge_failed(&mut tx, EDGE, &error.to_string(), service.settings.programmes.keys(), attempt.now).await?;
+            edge_failed(&mut tx, MAIL_EDGE, &error.to_string(), service.settings.programmes.keys(), attempt.now)
+                .await?;
         }
         tx.commit().await?;
         Err(error.into())

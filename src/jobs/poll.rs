@@ -21,7 +21,7 @@ use crate::referral::{PracticeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::settings::{Practice, Programme};
 use crate::store::queue::{PollPractice, due, once};
-use crate::store::{StoreError, TakenIn, Tx};
+use crate::store::{Store, StoreError, TakenIn, Tx};
 
 /// A page of a practice that never ends is a fault; no practice changes so much between two polls.
 const MOST_PAGES: usize = 2_000;
@@ -188,8 +188,8 @@ pub(crate) async fn take_in_one(
 }
 
 /// Polls a practice at once, beside its ticks.
-pub async fn poll_now(service: &Wellbridge, practice: &PracticeId) -> Result<(), StoreError> {
-    let mut tx = service.store.begin().await?;
+pub async fn poll_now(store: &Store, practice: &PracticeId) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
     tx.enqueue(PollPractice { practice: practice.clone(), tick: None }, once().with_priority(1)).await?;
     tx.commit().await
 }

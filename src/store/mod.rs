@@ -108,7 +108,7 @@ pub struct Store {
     /// to hold every connection, the one that writes could not read beside its transaction, and all would wait in vain.
     turn: Arc<Semaphore>,
     /// Held as long as any clone of the store lives: one process a data directory.
-    _lock: Option<Arc<File>>,
+    lock: Option<Arc<File>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -129,6 +129,7 @@ impl Store {
         let lock = lock(data_dir)?;
         let store = Self::connect(file, Some(Arc::new(lock))).await?;
         sqlx::query(RELEASE_RUNNING_JOBS).execute(&store.pool).await?;
+        sqlx::query(RELEASE_LEADERSHIP).execute(&store.pool).await?;
         Ok(store)
     }
 
@@ -136,13 +137,13 @@ impl Store {
     /// jobs and puts none back; the database keeps the two apart.
     pub async fn open_beside(file: &Path) -> Result<Self, StoreError> {
         if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            std::fs::create_dir_all(dir)
-                .map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
+            private_dir(dir).map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
         }
         Self::connect(file, None).await
     }
 
     async fn connect(file: &Path, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
+        private_file(file).map_err(|why| StoreError::Directory { path: file.to_owned(), why: why.to_string() })?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -156,13 +157,7 @@ impl Store {
             StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
         })?;
         let insert_only = Client::builder(pool.clone()).allow_unregistered_job_kinds().build()?;
-        Ok(Self {
-            pool,
-            client: Arc::new(OnceLock::new()),
-            insert_only,
-            turn: Arc::new(Semaphore::new(1)),
-            _lock: lock,
-        })
+        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, turn: Arc::new(Semaphore::new(1)), lock })
     }
 
     /// Begins the one kind of write transaction there is.
@@ -210,13 +205,16 @@ impl Store {
     /// Closes every connection and gives the data directory back; what was committed is on disk.
     pub async fn close(&self) {
         self.pool.close().await;
-        if let Some(lock) = &self._lock {
+        if let Some(lock) = &self.lock {
             // It ends with the process at the latest.
             let _ = lock.unlock();
         }
     }
 }
 
+/// River's leader moves due jobs into the queue; one that died would be waited for, for 15 seconds. Under the lock there
+/// is no other.
+const RELEASE_LEADERSHIP: &str = "delete from river_leader";
 const RELEASE_RUNNING_JOBS: &str = "update river_job set state = 'available' where state = 'running'";
 const JOBS_WAITING: &str = "select count(*) from river_job where state in ('available', 'running', 'pending')
     or (state = 'retryable' and datetime(scheduled_at) <= datetime('now', '+1 second'))";
@@ -257,13 +255,25 @@ impl Tx {
     }
 }
 
+/// Makes a directory that other accounts of the machine cannot look into; one that is there keeps its mode.
+fn private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Makes the database file, for this account alone, where it is not there yet (SQLite's side files take its mode).
+fn private_file(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
+}
+
 /// Takes the data directory for this process alone.
 fn lock(data_dir: &Path) -> Result<File, StoreError> {
     let failed = |why: std::io::Error| StoreError::Directory {
         path: data_dir.to_owned(),
         why: format!("{why}; name another with `data_dir` or WELLBRIDGE__DATA_DIR"),
     };
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    private_dir(data_dir).map_err(failed)?;
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(data_dir.join("lock")).map_err(failed)?;
     match file.try_lock() {

@@ -125,9 +125,8 @@ pub async fn serve_router(
 }
 
 /// The kind of help, as a partner reads it before acceptance: neutral, and true of everybody who might be sent.
-pub fn kind_of_help(_app: &App, need: &NeedCode) -> String {
-    // One place, so that the mappings' own phrase can stand here.
-    need_words(need)
+pub fn kind_of_help(app: &App, need: &NeedCode) -> String {
+    app.service.matcher.kind_of_help(need).to_owned()
 }
 
 /// A need as a coordinator reads it.

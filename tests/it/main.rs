@@ -12,7 +12,9 @@
 
 mod demo;
 mod lifecycle;
+mod pages;
 mod peers;
+mod privacy;
 mod road;
 mod store;
 mod support;

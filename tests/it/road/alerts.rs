@@ -1,7 +1,6 @@
 //! The duty address: told at once, without identity, again after half an hour, then somebody else, until it is opened.
 
 use jiff::SignedDuration;
-use wellbridge::referral::UserId;
 
 use crate::support::story::Story;
 use crate::support::world::{DUTY, Plan, SECOND_DUTY, World};
@@ -34,9 +33,7 @@ async fn a_safety_matter_is_told_again_and_to_the_second_address_until_somebody_
     assert_eq!(told(&world), (2, 1), "then the second address");
     half_an_hour(&world).await;
     assert_eq!(told(&world), (2, 2), "and again, until it is opened");
-    let mut tx = world.service.store.begin().await.unwrap();
-    tx.open_alerts_of(world.id(&sent).await, &UserId::new("jo"), world.clock.now()).await.unwrap();
-    tx.commit().await.unwrap();
+    world.coordinator().await.opens(&sent).await;
     for _ in 0..3 {
         half_an_hour(&world).await;
     }

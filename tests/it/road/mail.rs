@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 use wellbridge::demo::mail_catcher::MailFault;
-use wellbridge::referral::event::{Event, OfferMail};
+use wellbridge::referral::event::{Alert, Event, OfferMail};
 
 use crate::support::city::{PARTNERS, mailbox};
+use crate::support::peers::Aiosmtpd;
 use crate::support::story::Story;
 use crate::support::world::{Plan, World};
 
@@ -63,5 +64,42 @@ async fn a_connection_lost_after_the_final_dot_may_mean_two_copies_of_one_mail()
     assert!(mails[0].message_id.is_some() && mails[0].message_id == mails[1].message_id, "the same Message-ID");
     world.advance(SignedDuration::from_hours(3)).await;
     assert_eq!(world.mails_to_partners().len(), 2, "and no third");
+    world.ends_well().await;
+}
+
+/// A world whose mail goes to aiosmtpd with STARTTLS under this certificate; `None` where it is not installed.
+async fn under_certificate(certificate: &str) -> Option<(World, Aiosmtpd)> {
+    let peer = Aiosmtpd::start(&["--tls", "starttls", "--certificate", certificate]).await?;
+    let plan = Plan::usual()
+        .set("mail.host", "localhost")
+        .set("mail.port", i64::from(peer.port()))
+        .set("mail.tls", "required")
+        .set("mail.tls_ca_file", peer.authority_file().to_str().unwrap());
+    Some((plan.open().await, peer))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mail_leaves_under_a_bad_certificate_and_a_person_is_told() {
+    for certificate in ["self-signed", "expired", "wrong-name"] {
+        let Some((world, peer)) = under_certificate(certificate).await else { return };
+        let sent = world.gp_sends(&Story::lonely()).await;
+        world.advance(SignedDuration::from_mins(10)).await;
+        assert!(peer.mails().is_empty(), "{certificate}");
+        assert!(!world.open_offer(&sent).await.mailed, "{certificate}: and nobody says that it was");
+        let alerts = world.service.store.open_alerts(None).await.unwrap();
+        let failing = alerts.iter().filter(|alert| alert.kind == Alert::EdgeFailing).count();
+        assert_eq!(failing, 1, "{certificate}: it stands on the desk, once: {alerts:?}");
+        world.ends_well().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_a_good_certificate_the_mail_leaves() {
+    let Some((world, peer)) = under_certificate("good").await else { return };
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let offer = world.open_offer(&sent).await;
+    assert!(offer.mailed);
+    let mail = peer.wait_for_mail_to(&mailbox(&World::partner_of(&offer))).await.unwrap();
+    assert_eq!(mail.from, "referrals@leeds.example", "the sending account");
     world.ends_well().await;
 }

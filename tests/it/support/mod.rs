@@ -5,4 +5,5 @@ pub(crate) mod city;
 pub(crate) mod peers;
 pub(crate) mod record;
 pub(crate) mod story;
+pub(crate) mod wire;
 pub(crate) mod world;

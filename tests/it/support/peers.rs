@@ -141,9 +141,14 @@ impl Aiosmtpd {
         self.port
     }
 
+    /// The file of the private authority that signed the good certificate, where it has TLS.
+    pub(crate) fn authority_file(&self) -> PathBuf {
+        self.directory.join("ca.pem")
+    }
+
     /// The private authority that signed the good certificate (PEM), where it has TLS.
     pub(crate) fn authority(&self) -> Vec<u8> {
-        std::fs::read(self.directory.join("ca.pem")).unwrap()
+        std::fs::read(self.authority_file()).unwrap()
     }
 
     /// The next mails to `to` (`*` for anybody) meet this fault: `data-450`, `lost-kept`, …

@@ -19,6 +19,7 @@ use toml::Table;
 use wellbridge::clock::Clock;
 use wellbridge::demo::mail_catcher::{CaughtMail, MailCatcher};
 use wellbridge::demo::practice::PretendPractice;
+use wellbridge::desk::accounts;
 use wellbridge::referral::episode::{Episode, Offer};
 use wellbridge::referral::event::Event;
 use wellbridge::referral::{PartnerId, PracticeId, ProgrammeId, ReferralId, UserId};
@@ -33,6 +34,7 @@ use super::city;
 use super::peers::{Medplum, PATIENCE, judged};
 use super::record::Record;
 use super::story::{OUR_CODE, Sent, Story};
+use super::wire::Wire;
 
 /// The duty addresses of the world's programme.
 pub(crate) const DUTY: &str = "duty@leeds.example";
@@ -44,6 +46,7 @@ pub(crate) struct Plan {
     settings: Table,
     feed: Vec<Value>,
     confirmed: bool,
+    overheard: bool,
 }
 
 impl Plan {
@@ -77,7 +80,7 @@ impl Plan {
             kind = "file"
             "#
         );
-        Self { settings: text.parse().unwrap(), feed: city::feed(), confirmed: true }
+        Self { settings: text.parse().unwrap(), feed: city::feed(), confirmed: true, overheard: false }
     }
 
     /// Sets one value: `programmes.leeds.max_tries`.
@@ -102,6 +105,11 @@ impl Plan {
     /// Nobody has confirmed a partner yet.
     pub(crate) fn nobody_confirmed(self) -> Self {
         Self { confirmed: false, ..self }
+    }
+
+    /// With somebody who listens on the wire between the service and the practice.
+    pub(crate) fn overheard(self) -> Self {
+        Self { overheard: true, ..self }
     }
 
     /// Opens the world on the pretend practice.
@@ -142,6 +150,8 @@ struct Running {
 pub(crate) struct World {
     pub(crate) service: Arc<Wellbridge>,
     pub(crate) record: Record,
+    /// What was asked of the practice, where somebody listens.
+    pub(crate) wire: Option<Wire>,
     pub(crate) mail: MailCatcher,
     pub(crate) clock: Clock,
     /// Where the service's pages are.
@@ -170,9 +180,13 @@ impl World {
             set(&mut settings, "directory.feeds.city.path", feed.to_str().unwrap().into());
         }
         let record = Record::open(fhir).await;
+        let wire = if plan.overheard { Some(Wire::tap(fhir).await) } else { None };
+        if let Some(wire) = &wire {
+            set(&mut settings, "practices.burton-croft.fhir", wire.base().into());
+        }
         let (service, running) = start(&settings, &clock, listener).await;
         let mut world =
-            Self { service, record, mail, clock, base, practice, settings, directory, running: Some(running) };
+            Self { service, record, wire, mail, clock, base, practice, settings, directory, running: Some(running) };
         world.drain().await;
         if plan.confirmed {
             for partner in city::PARTNERS {
@@ -208,7 +222,7 @@ impl World {
 
     /// The service looks at the practice at once, and does what follows.
     pub(crate) async fn poll(&self) {
-        jobs::poll_now(&self.service, &PracticeId::new("burton-croft")).await.unwrap();
+        jobs::poll_now(&self.service.store, &PracticeId::new("burton-croft")).await.unwrap();
         self.drain().await;
     }
 
@@ -340,6 +354,18 @@ impl World {
         Partner { world: self, browser: Browser::new(&self.base), link: link_in(&mail), name: Self::partner_of(offer) }
     }
 
+    /// A coordinator at her desk, signed in.
+    pub(crate) async fn coordinator(&self) -> Coordinator<'_> {
+        let (store, settings, now) = (&self.service.store, &self.service.settings, self.clock.now());
+        let programmes = vec![ProgrammeId::new("leeds")];
+        accounts::add(store, settings, "jo", "Jo Field", PASSWORD, programmes, now).await.unwrap();
+        let browser = Browser::new(&self.base);
+        let page = browser.open("/desk/sign-in").await;
+        let desk = browser.submit(&page, "/sign-in", &[("user", "jo"), ("password", PASSWORD)]).await;
+        assert!(desk.status.is_success() && desk.path.starts_with("/desk"), "{}", desk.html);
+        Coordinator { world: self, browser }
+    }
+
     /// A coordinator confirmed the partner's address and agreement.
     pub(crate) async fn confirm(&mut self, partner: &str) {
         let programme = ProgrammeId::new("leeds");
@@ -372,6 +398,39 @@ impl Drop for World {
     fn drop(&mut self) {
         // A leftover folder under target/ does no harm.
         let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+const PASSWORD: &str = "three random words";
+
+/// A Wellbeing Coordinator at her desk.
+pub(crate) struct Coordinator<'a> {
+    world: &'a World,
+    pub(crate) browser: Browser,
+}
+
+impl Coordinator<'_> {
+    /// Opens a referral.
+    pub(crate) async fn opens(&self, sent: &Sent) -> super::browser::Page {
+        let page = self.browser.open(&format!("/desk/referral/{}", self.world.id(sent).await)).await;
+        assert!(page.status.is_success(), "{}", page.html);
+        page
+    }
+
+    /// "Approve: ask them."
+    pub(crate) async fn approves(&self, sent: &Sent) {
+        let page = self.opens(sent).await;
+        self.browser.submit(&page, "/offer", &[]).await;
+        self.world.drain().await;
+    }
+
+    /// Asks a service of her own choice.
+    pub(crate) async fn asks(&self, sent: &Sent, need: &str, partner: &str) {
+        let id = self.world.id(sent).await;
+        let page =
+            self.browser.open(&format!("/desk/referral/{id}/offer?need={need}&service={partner}-befriending")).await;
+        self.browser.submit(&page, "/offer", &[]).await;
+        self.world.drain().await;
     }
 }
 
