@@ -97,7 +97,8 @@ async fn invented(stage: &Stage, note: &str, practice: &str) -> Result<Story, Pa
     let tales = stage.tales().await.map_err(demo_failed)?;
     let number = tales.iter().filter(|tale| tale.request.starts_with("own-")).count();
     let told = told_of(note);
-    let fits: Vec<_> = PEOPLE.iter().filter(|(_, _, gender, _)| told.gender.is_none_or(|told| told == *gender)).collect();
+    let fits: Vec<_> =
+        PEOPLE.iter().filter(|(_, _, gender, _)| told.gender.is_none_or(|told| told == *gender)).collect();
     let (given, family, gender, born) = **fits.get(number % fits.len().max(1)).unwrap_or(&&PEOPLE[0]);
     // A birthday in January has been, whatever day it is.
     let this_year = i32::from(stage.service.clock.today().year());
