@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Frame, OnStage, demo_failed, road};
+use super::{Frame, OnStage, demo_failed, road, soon};
 use crate::demo::resources::{CHAPEL_ROW, MILL_POND};
 use crate::demo::stage::Stage;
 use crate::demo::stories::{ConsentWord, Expected, Person, Plot, Story};
@@ -87,8 +87,7 @@ pub(super) async fn send(Extension(stage): OnStage, posted: Posted) -> Result<Re
         },
     };
     stage.send(&story).await.map_err(demo_failed)?;
-    // The page that follows should show it already; a busy machine shows it a moment later by itself.
-    stage.settle().await.map_err(demo_failed)?;
+    soon(&stage).await?;
     Ok(Redirect::to(&format!("/demo/record/{}/{}", story.practice, story.id)))
 }
 
@@ -173,7 +172,7 @@ pub(super) async fn take_back(Extension(stage): OnStage, posted: Posted) -> Resu
         return Err(PageError::NotFound);
     }
     stage.revoke(&practice, &request).await.map_err(demo_failed)?;
-    stage.settle().await.map_err(demo_failed)?;
+    soon(&stage).await?;
     Ok(Redirect::to(&format!("/demo/record/{practice}/{request}")))
 }
 
