@@ -82,10 +82,7 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
     }
     lines.add("bank holidays", Ok(format!("known until {}", settings.bank_holidays.covers_until())));
     lines.add("templates", templates(settings));
-    lines.add(
-        "mappings",
-        assemble::matcher(settings.mappings.as_deref()).map(|_| "read".into()).map_err(|e| e.to_string()),
-    );
+    lines.add("mappings", mappings(settings));
     lines.add("database", database(settings).await);
     lines.add("mail", mail(settings).await);
     match assemble::practices(settings, &Clock::System) {
@@ -134,6 +131,12 @@ fn templates(settings: &Settings) -> Result<String, String> {
     looked_at
         .map(|n| format!("{n} sample mails written"))
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+fn mappings(settings: &Settings) -> Result<String, String> {
+    let matcher = assemble::matcher(settings.mappings.as_deref()).map_err(|e| e.to_string())?;
+    assemble::known_needs(settings, &matcher).map_err(|e| e.to_string())?;
+    Ok(format!("{} needs known", matcher.needs().len()))
 }
 
 async fn database(settings: &Settings) -> Result<String, String> {

@@ -87,6 +87,7 @@ enum Outcome {
 
 /// Runs the command line and answers the exit code.
 pub fn run(cli: Cli) -> ExitCode {
+    quiet_panics();
     // One TLS provider in the process, installed before anything connects; a second installation is impossible here.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -104,6 +105,15 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// A panic says where, never with what: its message might hold what somebody's text broke.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        tracing::error!(panic.place = %place, "a bug in wellbridge: please report the place");
+        output::complain(&format!("a bug in wellbridge at {place}: please report the place"));
+    }));
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {

@@ -7,9 +7,10 @@ use serde_json::json;
 use super::{Outcome, output, store_beside};
 use crate::clock::{Clock, london};
 use crate::desk::words;
+use crate::jobs;
 use crate::referral::episode::{Actor, FilingStatus, NeedState};
 use crate::referral::event::{Decision, Event};
-use crate::referral::{ReferralId, UserId};
+use crate::referral::{PracticeId, ReferralId, UserId};
 use crate::settings::Settings;
 use crate::store::{ListFilter, ReferralRow, Store};
 
@@ -30,6 +31,12 @@ pub(super) enum Referrals {
         /// For a program to read.
         #[arg(long)]
         json: bool,
+    },
+    /// Have a running service look for new referrals at once, beside its regular polls.
+    Poll {
+        /// Only at this practice.
+        #[arg(long)]
+        practice: Option<String>,
     },
     /// Everything that happened to one referral. No names and no words.
     Show {
@@ -55,6 +62,7 @@ impl Referrals {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<Outcome> {
         let store = store_beside(&settings).await?;
         match self {
+            Self::Poll { practice } => poll(&store, &settings, practice).await,
             Self::List { state, waiting, json } => list(&store, state, waiting, json).await,
             Self::Show { id, json } => show(&store, find(&store, &id).await?, json).await,
             Self::Resend { id } => resend(&store, find(&store, &id).await?).await,
@@ -146,6 +154,19 @@ async fn show(store: &Store, id: ReferralId, json: bool) -> anyhow::Result<Outco
     ));
     let lines = mails.iter().map(|m| [m.kind.clone(), m.state.clone(), m.attempts.to_string(), m.id.clone()]);
     output::say(&output::table(["mail", "state", "tries", "message-id"], lines));
+    Ok(Outcome::Well)
+}
+
+async fn poll(store: &Store, settings: &Settings, only: Option<String>) -> anyhow::Result<Outcome> {
+    let only = only.map(PracticeId::new);
+    if let Some(unknown) = only.as_ref().filter(|id| !settings.practices.contains_key(id)) {
+        let known = settings.practices.keys().map(PracticeId::as_str).collect::<Vec<_>>().join(", ");
+        bail!("there is no practice {unknown}; the settings name: {known}");
+    }
+    for practice in settings.practices.keys().filter(|id| only.as_ref().is_none_or(|only| only == *id)) {
+        jobs::poll_now(store, practice).await?;
+        output::say(&format!("{practice}: queued; a running service looks there now"));
+    }
     Ok(Outcome::Well)
 }
 

@@ -187,7 +187,7 @@ impl Stage {
 
     /// Asks the service to poll a practice at once.
     pub async fn look_now(&self, practice: &str) -> Result<(), DemoError> {
-        Ok(jobs::poll_now(&self.service, &PracticeId::new(practice)).await?)
+        Ok(jobs::poll_now(&self.service.store, &PracticeId::new(practice)).await?)
     }
 
     /// Moves the clock, and brings forward whatever has come due.

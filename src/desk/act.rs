@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::referral::{candidate_view, kind_word};
+use super::needs::candidate_view;
+use super::referral::kind_word;
 use super::session::SignedIn;
 use super::{identifiers, words};
 use crate::directory::ServiceStatus;

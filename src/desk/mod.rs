@@ -5,7 +5,7 @@
 //! with the session's own token.
 //!
 //! - [`accounts`]: passwords and accounts; [`session`], [`sign_in`]: coming in;
-//! - [`worklist`], [`referral`] with [`timeline`] and [`marks`]: what is seen;
+//! - [`worklist`], [`referral`] with [`needs`], [`timeline`] and [`marks`]: what is seen;
 //! - [`act`], [`find`], [`partners`]: what is done; [`identifiers`] checks what is written to a partner;
 //! - [`words`]: what every state is called.
 
@@ -14,6 +14,7 @@ mod act;
 mod find;
 pub mod identifiers;
 pub mod marks;
+mod needs;
 mod partners;
 mod referral;
 mod session;

@@ -121,7 +121,7 @@ fn page(
     known: &Known,
     email: &str,
     agreement: &str,
-    problem: Option<(&str, String)>,
+    problem: Option<(&str, &str)>,
 ) -> Result<Html<String>, PageError> {
     let stored = known.stored.as_ref();
     pages::render(
@@ -158,15 +158,15 @@ pub(super) async fn confirm(State(app): State<App>, who: SignedIn, posted: Poste
     let address = match email.parse::<EmailAddress>() {
         Ok(address) if !agreement.is_empty() => address,
         Ok(_) => {
-            let problem = Some(("agreement", "Write what was agreed, and with whom".to_owned()));
+            let problem = Some(("agreement", "Write what was agreed, and with whom"));
             let page = page(&app, &who, &which, &known, email, agreement, problem)?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
         Err(why) => {
             let why = why.to_string();
             let mut letters = why.chars();
-            let why = letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default();
-            let page = page(&app, &who, &which, &known, email, agreement, Some(("email", why)))?;
+            let why: String = letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default();
+            let page = page(&app, &who, &which, &known, email, agreement, Some(("email", &why)))?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };

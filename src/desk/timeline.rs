@@ -63,7 +63,7 @@ pub(super) async fn build(app: &App, standing: &Standing, notes: &[NoteRow]) -> 
             order: (at, 0),
         });
     }
-    entries.sort_by(|a, b| b.order.cmp(&a.order));
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.order));
     Ok(entries)
 }
 

@@ -69,6 +69,7 @@ pub(super) async fn show(
         }
     }
     rows.sort_by_key(|row| (row.press, row.waiting_since));
+    alerts.sort_by_key(|alert| (!alert.kind.escalates(), alert.raised));
     let alerts: Vec<AlertLine> = alerts.iter().map(|alert| alert_line(&app, alert)).collect();
     let failing: Vec<(String, When, String)> = app
         .service
@@ -138,8 +139,7 @@ fn why(app: &App, row: &ReferralRow) -> (&'static str, Tone, String, u8) {
         Some(NeedState::Proposed(service)) => format!("Shall we ask {}?", name(service)),
         Some(NeedState::Offered(offer)) => {
             let offer = row.episode.offer(*offer);
-            let asked = offer.map_or_else(String::new, |o| format!("{}: {}", name(&o.service), words::offer(o.status)));
-            asked
+            offer.map_or_else(String::new, |o| format!("{}: {}", name(&o.service), words::offer(o.status)))
         }
         Some(state) => words::need(state).1.to_owned(),
         None => String::new(),

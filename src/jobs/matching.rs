@@ -35,6 +35,7 @@ impl Effect for MatchReferral {
         else {
             return nothing_to_do(service, attempt).await;
         };
+        service.refresh_directory().await?;
         let directory = service.directory();
         let found = read(service, &content, &directory, programme, attempt.now);
         let event = Event::Matched {

@@ -12,7 +12,7 @@ use super::{Attempt, Effect, JobError, MAIL_EDGE, edge_failed, mail_timeout};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
-use crate::referral::episode::{Cause, Episode, Offer, OfferStatus};
+use crate::referral::episode::{Cause, Episode, Offer, OfferStatus, ReferralState};
 use crate::referral::event::{Alert, Event, OfferMail};
 use crate::service::Wellbridge;
 use crate::store::queue::SendOfferMail;
@@ -210,7 +210,7 @@ fn still_true(mail: OfferMail, offer: &Offer, episode: &Episode) -> bool {
             offer.status == OfferStatus::Requested && may_still_ask(offer, episode)
         }
         OfferMail::Cancellation => matches!(offer.status, OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded)),
-        OfferMail::PassedOn => offer.late_yes,
+        OfferMail::PassedOn => offer.late_yes && episode.state() != ReferralState::Withdrawn,
     }
 }
 

@@ -11,6 +11,7 @@ use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
 use super::{Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
+use crate::clock::london;
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{Input, PollFrom, PracticeSystem};
@@ -20,7 +21,7 @@ use crate::referral::{PracticeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::settings::{Practice, Programme};
 use crate::store::queue::{PollPractice, due, once};
-use crate::store::{StoreError, TakenIn, Tx};
+use crate::store::{Store, StoreError, TakenIn, Tx};
 
 /// A page of a practice that never ends is a fault; no practice changes so much between two polls.
 const MOST_PAGES: usize = 2_000;
@@ -104,7 +105,8 @@ async fn read_all(
 ) -> Result<(), JobError> {
     let cursor = service.store.cursor(&practice.id).await?;
     let overlap = SignedDuration::try_from(practice.fhir.overlap).unwrap_or_default();
-    let since = cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH));
+    let first = practice.take_from.and_then(|day| Some(day.to_zoned(london()).ok()?.timestamp()));
+    let since = cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH)).or(first);
     let mut missing = 0;
     for _ in 0..2 {
         missing = read_pages(service, practice, programme, system, since).await?;
@@ -186,8 +188,8 @@ pub(crate) async fn take_in_one(
 }
 
 /// Polls a practice at once, beside its ticks.
-pub async fn poll_now(service: &Wellbridge, practice: &PracticeId) -> Result<(), StoreError> {
-    let mut tx = service.store.begin().await?;
+pub async fn poll_now(store: &Store, practice: &PracticeId) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
     tx.enqueue(PollPractice { practice: practice.clone(), tick: None }, once().with_priority(1)).await?;
     tx.commit().await
 }

@@ -8,7 +8,7 @@ use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{ClinicalFiling, MessageBack, Receipt};
 use crate::referral::FilingId;
-use crate::referral::episode::{AttentionKind, Filing, FilingStatus, Moment, PersonAnswer};
+use crate::referral::episode::{AttentionKind, Filing, FilingStatus, Moment, PersonAnswer, ReferralState};
 use crate::referral::event::{Alert, Event};
 use crate::service::Wellbridge;
 use crate::store::queue::FileRecord;
@@ -29,6 +29,11 @@ impl Effect for FileRecord {
         let (Some(filing), Some(system)) = (queued, service.practices.get(&standing.source.practice)) else {
             return nothing_to_do(service, attempt).await;
         };
+        if standing.episode.state() == ReferralState::Withdrawn {
+            // The practice may have found that it was the wrong person: a coordinator looks before anything is written.
+            let why = "the practice withdrew its request before this was filed";
+            return Err(EffectError::give_up(why, None).into());
+        }
         let clinical = clinical_filing(service, &standing, filing).await?;
         crash_point::reached("before:file");
         let receipt = system.file(&clinical).await?;

@@ -78,7 +78,7 @@ impl Effect for SyncDirectory {
         }
         tx.complete(attempt.job).await?;
         tx.commit().await?;
-        service.reload_directory().await?;
+        service.refresh_directory().await?;
         Ok(())
     }
 

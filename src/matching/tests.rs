@@ -353,7 +353,7 @@ fn what_the_record_says_holds_a_referral_before_any_service_is_looked_at() {
     let mut unrecorded = lonely();
     unrecorded.consent = Consent::NotRecorded;
     let by_referral = matcher.clone().with_consent(ConsentPolicy::ByReferral);
-    assert!(by_referral.match_referral(&unrecorded, &directory, date(2026, 11, 24)).safety.is_empty());
+    assert!(by_referral.match_referral(&unrecorded, directory, date(2026, 11, 24)).safety.is_empty());
     assert_eq!(hold(&note("Thank you for seeing her.")), Some(Hold::NeedUnclear));
     assert_eq!(hold(&note("Wants help with debts. Please do not ring the landline.")), Some(Hold::ContactUnclear));
 }

@@ -98,9 +98,11 @@ pub async fn code_mail(
 pub fn alert_mail(service: &Wellbridge, programme: &Programme, alert: &AlertRow) -> Result<Rendered, JobError> {
     let about = match alert.kind {
         Alert::Safety => AlertAbout::Safety,
+        Alert::RiskReported => AlertAbout::RiskReported,
         Alert::CancellationUndelivered => AlertAbout::CancellationUndelivered,
         Alert::Question => AlertAbout::PartnerAsked,
-        Alert::WaitsTooLong | Alert::ChangedAfterAcceptance => AlertAbout::WaitsTooLong,
+        Alert::WaitsTooLong => AlertAbout::WaitsTooLong,
+        Alert::ChangedAfterAcceptance => AlertAbout::Changed,
         Alert::FilingRefused => AlertAbout::RecordRefused,
         Alert::GivenUp | Alert::EdgeFailing => AlertAbout::ServiceTrouble,
     };

@@ -227,6 +227,8 @@ pub enum AlertAbout {
     RiskReported,
     /// A cancellation bounced and the partner has seen who the person is.
     CancellationUndelivered,
+    /// The practice changed something after a partner had said yes.
+    Changed,
     /// A referral has waited too long for a person.
     WaitsTooLong,
     /// A partner asked a question.
@@ -239,10 +241,11 @@ pub enum AlertAbout {
 
 impl AlertAbout {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Safety,
         Self::RiskReported,
         Self::CancellationUndelivered,
+        Self::Changed,
         Self::WaitsTooLong,
         Self::PartnerAsked,
         Self::RecordRefused,

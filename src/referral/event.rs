@@ -259,8 +259,10 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Alert {
-    /// A safety matter was read, or somebody reported a risk. Escalates until opened.
+    /// A safety matter was read in the referral, or the practice marked it urgent. Escalates until opened.
     Safety,
+    /// Somebody who helps the person reported a risk. Escalates until opened.
+    RiskReported,
     /// A cancellation could not be delivered to somebody who knows who the person is. Escalates until opened.
     CancellationUndelivered,
     /// The practice changed something after a partner had accepted.
@@ -282,6 +284,7 @@ impl Alert {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Safety => "safety",
+            Self::RiskReported => "risk-reported",
             Self::CancellationUndelivered => "cancellation-undelivered",
             Self::ChangedAfterAcceptance => "changed-after-acceptance",
             Self::Question => "question",
@@ -294,6 +297,6 @@ impl Alert {
 
     /// Told again after half an hour, then to the second address, until somebody opens it.
     pub const fn escalates(self) -> bool {
-        matches!(self, Self::Safety | Self::CancellationUndelivered)
+        matches!(self, Self::Safety | Self::RiskReported | Self::CancellationUndelivered)
     }
 }

@@ -13,9 +13,10 @@ use crate::partner::templates::{TemplateProblem, Templates};
 use crate::partner::token::ServerKey;
 use crate::practice::PracticeSystem;
 use crate::practice::fhir::{Auth, Authorise, FhirPractice, FhirSettings, Mappings, OurOrganization};
-use crate::referral::PracticeId;
-use crate::settings::{Database, FhirAuth, OurOrganisation, Practice, Settings};
+use crate::referral::{NeedCode, PracticeId, ProgrammeId};
+use crate::settings::{Database, FhirAuth, Mode, OurOrganisation, Practice, Secret, Settings};
 use crate::store::{Store, StoreError};
+use secrecy::SecretString;
 
 /// Why a service could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,16 @@ pub enum AssembleError {
         place: String,
         /// What is wrong, where.
         why: String,
+    },
+    /// A programme lets the machine ask for a need that no mapping knows.
+    #[error("programmes.{programme}.auto_needs names `{need}`, which is no need of needs.toml; it knows: {known}")]
+    UnknownNeed {
+        /// Which programme.
+        programme: ProgrammeId,
+        /// The word.
+        need: NeedCode,
+        /// The codes there are.
+        known: String,
     },
     /// A file of ours cannot be read or made.
     #[error("{path}: {why}")]
@@ -59,6 +70,7 @@ pub async fn parts(settings: Settings, clock: Clock) -> Result<Parts, AssembleEr
     let link_key = ServerKey::open(&settings.web, &settings.data_dir)
         .map_err(|why| AssembleError::File { path: settings.data_dir.clone(), why })?;
     let matcher = matcher(settings.mappings.as_deref())?;
+    known_needs(&settings, &matcher)?;
     let templates = Templates::load(settings.templates.as_deref()).map_err(AssembleError::Templates)?;
     let mailer = mailer(&settings)?;
     let practices = practices(&settings, &clock)?;
@@ -76,6 +88,22 @@ pub fn mailer(settings: &Settings) -> Result<Mailer, AssembleError> {
 /// The matcher with the compiled-in mappings, or an operator's.
 pub fn matcher(folder: Option<&Path>) -> Result<Matcher, AssembleError> {
     Matcher::load(folder).map_err(|why| AssembleError::Mappings { place: place(folder), why: why.to_string() })
+}
+
+/// A slip in `auto_needs` would silently leave everything to coordinators.
+pub fn known_needs(settings: &Settings, matcher: &Matcher) -> Result<(), AssembleError> {
+    for programme in settings.programmes.values() {
+        let Mode::Auto { needs, .. } = &programme.mode else { continue };
+        if let Some(unknown) = needs.iter().find(|need| matcher.need(need).is_none()) {
+            let known: Vec<&str> = matcher.needs().iter().map(|n| n.code.as_str()).collect();
+            return Err(AssembleError::UnknownNeed {
+                programme: programme.id.clone(),
+                need: unknown.clone(),
+                known: known.join(", "),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Where FHIR keeps facts: the compiled-in mapping, or an operator's.
@@ -120,11 +148,22 @@ fn fhir_settings(practice: &Practice) -> FhirSettings {
     }
 }
 
+/// A bearer token that something beside the service may renew in its file.
+#[derive(Debug)]
+struct FromFile(Secret);
+
+#[async_trait::async_trait]
+impl Authorise for FromFile {
+    async fn header(&self) -> Result<Option<SecretString>, EffectError> {
+        Auth::Bearer(self.0.current()).header().await
+    }
+}
+
 /// How we sign in: a bearer token is read again for each request where it stands in a file.
 fn auth(practice: &Practice) -> Arc<dyn Authorise> {
     match &practice.fhir.auth {
         FhirAuth::None => Arc::new(Auth::None),
-        FhirAuth::Bearer(secret) => Arc::new(Auth::Bearer(secret.current())),
+        FhirAuth::Bearer(secret) => Arc::new(FromFile(secret.clone())),
     }
 }
 

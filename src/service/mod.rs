@@ -6,7 +6,9 @@
 pub mod assemble;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::directory::Directory;
@@ -38,6 +40,8 @@ pub struct Wellbridge {
     /// The practices' systems.
     pub practices: BTreeMap<PracticeId, Arc<dyn PracticeSystem>>,
     directory: RwLock<Arc<Directory>>,
+    /// When the newest sync in it was; a sync by another process (`directory sync`) is noticed by it.
+    synced: Mutex<Option<Timestamp>>,
 }
 
 impl std::fmt::Debug for Wellbridge {
@@ -80,8 +84,9 @@ impl Wellbridge {
             link_key: parts.link_key,
             practices: parts.practices,
             directory: RwLock::new(Arc::new(Directory::new(Vec::new()))),
+            synced: Mutex::new(None),
         };
-        service.reload_directory().await?;
+        service.refresh_directory().await?;
         Ok(service)
     }
 
@@ -95,6 +100,14 @@ impl Wellbridge {
         let fresh = Arc::new(Directory::new(self.store.services().await?));
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
+    }
+
+    /// Reads the directory anew where a feed was synced since it was read, by whatever process.
+    pub async fn refresh_directory(&self) -> Result<(), StoreError> {
+        let newest = self.store.newest_sync().await?;
+        let stale =
+            std::mem::replace(&mut *self.synced.lock().unwrap_or_else(PoisonError::into_inner), newest) != newest;
+        if stale { self.reload_directory().await } else { Ok(()) }
     }
 
     /// A programme's rules. Every stored row names a programme; one that was taken out of the settings has no rules.

@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use config::{Value, ValueKind};
-use jiff::{Span, SpanRelativeTo};
+use jiff::{Span, SpanRelativeTo, civil::Date};
 use url::Url;
 
 use crate::partner::address::{EmailAddress, Mailbox};
@@ -85,6 +85,13 @@ impl Leaf for Duration {
         let span: Span = text(value, EXPECTED)?.parse().map_err(|_| wrong())?;
         let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
         Duration::try_from(length).map_err(|_| wrong())
+    }
+}
+
+impl Leaf for Date {
+    fn read(value: &Value) -> Result<Self, String> {
+        const EXPECTED: &str = "a day, as \"2026-11-24\"";
+        text(value, EXPECTED)?.parse().map_err(|_| format!("must be {EXPECTED}."))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::civil::Date;
 use url::Url;
 
 use crate::partner::plain::Line;
@@ -31,6 +32,8 @@ pub struct Practice {
     pub fhir: Fhir,
     /// The practice codes 871731000000106 itself: we do not.
     pub practice_codes_itself: bool,
+    /// Requests that last changed before this day are not taken in at the first poll: they were somebody else's to do.
+    pub take_from: Option<Date>,
     /// The agreement lets us complete or revoke the practice's own request.
     pub complete_request: bool,
 }
@@ -113,6 +116,7 @@ fn read(id: &str, section: Section<'_>, programmes: &BTreeSet<String>) -> Option
     let fhir = read_fhir(&section);
     let practice_codes_itself = section.get("practice_codes_itself");
     let complete_request = section.get("complete_request");
+    let take_from = section.maybe::<Date>("take_from");
     section.finish();
     Some(Practice {
         id: PracticeId::new(id),
@@ -121,6 +125,7 @@ fn read(id: &str, section: Section<'_>, programmes: &BTreeSet<String>) -> Option
         fhir: fhir?,
         practice_codes_itself: practice_codes_itself?,
         complete_request: complete_request?,
+        take_from: take_from?,
     })
 }
 

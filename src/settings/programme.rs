@@ -180,7 +180,7 @@ fn read_mode(section: &Section<'_>) -> Option<Mode> {
                 section.problem(
                     "auto_needs",
                     "is empty, but `mode` is \"auto\". List the low-risk needs that your clinical safety officer signed \
-                     off, as [\"befriending\", \"walking-group\"], or write mode = \"propose\".",
+                     off, as [\"befriending\", \"walking-nature\"], or write mode = \"propose\".",
                 );
             }
             let signed_off_by = signed_off_by.filter(|name| !name.trim().is_empty());

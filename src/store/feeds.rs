@@ -36,6 +36,7 @@ const SET_SYNCED: &str = "insert into feed (id, synced, services, failing, why) 
 const SET_FAILING: &str = "insert into feed (id, services, failing, why) values ($1, 0, $2, $3)
     on conflict (id) do update set failing = coalesce(feed.failing, excluded.failing), why = excluded.why";
 const FEEDS: &str = "select id, synced, services, failing, why from feed order by id";
+const NEWEST_SYNC: &str = "select max(synced) from feed";
 const SERVICES: &str = "select id, body from service order by feed_id, id";
 
 impl Tx {
@@ -87,6 +88,12 @@ impl Store {
             failing: row.get::<Option<i64>, _>("failing").map(at).zip(row.get::<Option<String>, _>("why")),
         };
         Ok(rows.iter().map(row).collect())
+    }
+
+    /// When the newest sync of any feed was.
+    pub async fn newest_sync(&self) -> Result<Option<Timestamp>, StoreError> {
+        let newest: Option<i64> = sqlx::query_scalar(NEWEST_SYNC).fetch_one(self.pool()).await?;
+        Ok(newest.map(at))
     }
 
     /// Every service of every feed, as last read whole.

@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use riverqueue::{Client, InsertOpts, JobArgs};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
@@ -91,6 +92,9 @@ impl From<riverqueue::Error> for StoreError {
     }
 }
 
+/// Longer than any queue of writers is; a job that meets it is tried again.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The database file in a data directory.
 const FILE_NAME: &str = "wellbridge.sqlite";
 
@@ -100,6 +104,9 @@ pub struct Store {
     pool: SqlitePool,
     client: Arc<OnceLock<Client>>,
     insert_only: Client,
+    /// SQLite lets one write at a time; whoever waits for a turn waits here, without a connection. Were the waiting ones
+    /// to hold every connection, the one that writes could not read beside its transaction, and all would wait in vain.
+    turn: Arc<Semaphore>,
     /// Held as long as any clone of the store lives: one process a data directory.
     lock: Option<Arc<File>>,
 }
@@ -130,13 +137,13 @@ impl Store {
     /// jobs and puts none back; the database keeps the two apart.
     pub async fn open_beside(file: &Path) -> Result<Self, StoreError> {
         if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            std::fs::create_dir_all(dir)
-                .map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
+            private_dir(dir).map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
         }
         Self::connect(file, None).await
     }
 
     async fn connect(file: &Path, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
+        private_file(file).map_err(|why| StoreError::Directory { path: file.to_owned(), why: why.to_string() })?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -150,13 +157,15 @@ impl Store {
             StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
         })?;
         let insert_only = Client::builder(pool.clone()).allow_unregistered_job_kinds().build()?;
-        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, lock })
+        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, turn: Arc::new(Semaphore::new(1)), lock })
     }
 
     /// Begins the one kind of write transaction there is.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
         let inner = riverqueue::database::begin_sqlite_write(&self.pool).await?;
-        Ok(Tx { inner, client: self.client().clone() })
+        Ok(Tx { inner, client: self.client().clone(), _turn: turn })
     }
 
     /// Answers a trivial question: `readyz`.
@@ -216,6 +225,8 @@ const BRING_FORWARD: &str = "update river_job set state = 'available', scheduled
 pub struct Tx {
     inner: Transaction<'static, Sqlite>,
     client: Client,
+    /// Given back after `inner` is.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl std::fmt::Debug for Tx {
@@ -244,13 +255,25 @@ impl Tx {
     }
 }
 
+/// Makes a directory that other accounts of the machine cannot look into; one that is there keeps its mode.
+fn private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Makes the database file, for this account alone, where it is not there yet (SQLite's side files take its mode).
+fn private_file(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
+}
+
 /// Takes the data directory for this process alone.
 fn lock(data_dir: &Path) -> Result<File, StoreError> {
     let failed = |why: std::io::Error| StoreError::Directory {
         path: data_dir.to_owned(),
         why: format!("{why}; name another with `data_dir` or WELLBRIDGE__DATA_DIR"),
     };
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    private_dir(data_dir).map_err(failed)?;
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(data_dir.join("lock")).map_err(failed)?;
     match file.try_lock() {

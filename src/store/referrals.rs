@@ -171,9 +171,6 @@ impl Tx {
             self.receive(&episode, source, None, effects, now).await?;
             self.put_content(new_id, programme, referral, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
-            if let Some(before) = referral.baseline {
-                self.put_scores(new_id, programme, "before", before, now).await?;
-            }
             return Ok(TakenIn::New(new_id));
         };
         let id = known.episode.id;

@@ -23,6 +23,8 @@ pub enum PageError {
     Forbidden,
     /// A form that cannot be read.
     BadForm,
+    /// A form that is longer than any honest one.
+    TooLong,
     /// The practice's system cannot be reached: nothing is shown until it can.
     PracticeUnreachable,
     /// Something is wrong with us.
@@ -41,6 +43,7 @@ impl PageError {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::PracticeUnreachable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -61,6 +64,10 @@ impl PageError {
                  page again and send it once more. Nothing was changed.",
             ),
             Self::BadForm => ("This form could not be read", "Go back and try once more. Nothing was changed."),
+            Self::TooLong => (
+                "That is too long for this form",
+                "Go back and shorten what you wrote, or ring us. Nothing was changed.",
+            ),
             Self::PracticeUnreachable => (
                 "We cannot show this just now",
                 "Before we show who somebody is, we ask the surgery's system whether all is still as it was. It does \

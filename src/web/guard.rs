@@ -28,9 +28,10 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
     let started = Instant::now();
     let page = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = page.unwrap_or_else(|_| PageError::internal("a handler panicked").into_response());
-    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        response = (StatusCode::PAYLOAD_TOO_LARGE, PageError::BadForm).into_response();
-        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    if let Some(words) = in_our_words(&response) {
+        let status = response.status();
+        response = words.into_response();
+        *response.status_mut() = status;
     }
     tracing::info!(
         request.id = id,
@@ -45,6 +46,19 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// What the layers and extractors below answer in their own terse words, or none, is said in ours.
+fn in_our_words(response: &Response) -> Option<PageError> {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let terse = kind.is_none_or(|kind| kind.starts_with("text/plain"));
+    match status {
+        StatusCode::GATEWAY_TIMEOUT => Some(PageError::internal("a page took too long")),
+        StatusCode::PAYLOAD_TOO_LARGE if terse => Some(PageError::TooLong),
+        _ if status.is_client_error() && terse => Some(PageError::BadForm),
+        _ => None,
+    }
 }
 
 fn protect(app: &App, response: &mut Response) {

@@ -17,6 +17,8 @@ pub mod pages;
 pub mod posted;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod visitor;
 pub mod when;
 
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use tower_http::csrf::CsrfLayer;
@@ -93,11 +95,12 @@ pub fn router_with(app: App, more: Router<App>) -> Router {
         .route("/static/wellbridge.css", get(style_sheet))
         .merge(answer::routes())
         .nest("/desk", crate::desk::routes())
+        .route("/desk/", get(|| async { Redirect::permanent("/desk") }))
         .fallback(|| async { PageError::NotFound })
         .method_not_allowed_fallback(|| async { PageError::NotFound })
         .layer(csrf)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PAGE_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, PAGE_TIMEOUT))
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }
@@ -121,7 +124,12 @@ pub async fn serve_router(
     axum::serve(listener, pages).with_graceful_shutdown(shutdown).await
 }
 
-/// A need as it may be told to anybody: the kind of help, in plain words.
+/// The kind of help, as a partner reads it before acceptance: neutral, and true of everybody who might be sent.
+pub fn kind_of_help(app: &App, need: &NeedCode) -> String {
+    app.service.matcher.kind_of_help(need).to_owned()
+}
+
+/// A need as a coordinator reads it.
 pub fn need_words(need: &NeedCode) -> String {
     if need.as_str() == crate::referral::episode::UNREAD {
         return "Not read yet".to_owned();

@@ -5,7 +5,6 @@
 
 use std::sync::LazyLock;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::response::Html;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -13,6 +12,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::PageError;
+use super::visitor::sha256;
 
 /// The one style sheet.
 pub const STYLE_SHEET: &str = include_str!("wellbridge.css");
@@ -46,6 +46,13 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "desk/find.html" => "../desk/templates/find.html",
     "desk/partner.html" => "../desk/templates/partner.html",
     "desk/partners.html" => "../desk/templates/partners.html",
+    "demo/base.html" => "../demo/page/templates/base.html",
+    "demo/welcome.html" => "../demo/page/templates/welcome.html",
+    "demo/gp.html" => "../demo/page/templates/gp.html",
+    "demo/record.html" => "../demo/page/templates/record.html",
+    "demo/partner.html" => "../demo/page/templates/partner.html",
+    "demo/mail.html" => "../demo/page/templates/mail.html",
+    "demo/coordinator.html" => "../demo/page/templates/coordinator.html",
 ];
 
 static ENGINE: LazyLock<Result<Environment<'static>, String>> = LazyLock::new(|| {
@@ -54,8 +61,7 @@ static ENGINE: LazyLock<Result<Environment<'static>, String>> = LazyLock::new(||
     engine.set_auto_escape_callback(|_| AutoEscape::Html);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     engine.set_syntax(syntax.map_err(|error| error.to_string())?);
-    let version: String =
-        digest(&SHA256, STYLE_SHEET.as_bytes()).as_ref().iter().take(5).map(|b| format!("{b:02x}")).collect();
+    let version = sha256(STYLE_SHEET).chars().take(10).collect::<String>();
     engine.add_global("style_version", version);
     for (name, text) in TEMPLATES {
         engine.add_template(name, text).map_err(|error| error.to_string())?;

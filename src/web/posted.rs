@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 
 use super::PageError;
 use crate::referral::{Ons4, Score};
@@ -19,7 +20,10 @@ impl<S: Send + Sync> FromRequest<S> for Posted {
     type Rejection = PageError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
-        let body = Bytes::from_request(request, state).await.map_err(|_| PageError::BadForm)?;
+        let body = Bytes::from_request(request, state).await.map_err(|refused| {
+            let too_long = refused.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            if too_long { PageError::TooLong } else { PageError::BadForm }
+        })?;
         Ok(Self(url::form_urlencoded::parse(&body).into_owned().collect()))
     }
 }

@@ -248,8 +248,22 @@ fn matched() -> Match {
 impl World {
     /// A world with one coordinator of Leeds, nothing referred yet.
     pub(crate) async fn new() -> Self {
+        Self::with(SETTINGS.to_owned()).await
+    }
+
+    /// The same behind proxies of ours.
+    pub(crate) async fn trusting(&self, proxies: &[&str]) -> Self {
+        Self::with(SETTINGS.replace("[web]", &format!("[web]\ntrusted_proxies = {proxies:?}"))).await
+    }
+
+    /// The demo's: http on this machine.
+    pub(crate) async fn on_loopback() -> Self {
+        Self::with(SETTINGS.replace("https://wellbridge.example", "http://127.0.0.1:8080")).await
+    }
+
+    async fn with(settings: String) -> Self {
         let dir = std::env::temp_dir().join(format!("wellbridge-pages-{}", random::uuid()));
-        let load = LoadFrom { file: ConfigFile::Text(SETTINGS.to_owned()), env: BTreeMap::new() };
+        let load = LoadFrom { file: ConfigFile::Text(settings), env: BTreeMap::new() };
         let settings = Settings::load(&load).unwrap();
         let store = Store::open(&dir).await.unwrap();
         let practice = Arc::new(FakePractice { holds: Mutex::new(None), down: AtomicBool::new(false) });

@@ -12,6 +12,7 @@
 
 mod demo;
 mod lifecycle;
+mod pages;
 mod peers;
 mod privacy;
 mod road;

@@ -24,7 +24,11 @@ impl Draft {
         if risk {
             self.episode.safety = true;
             self.attend(AttentionKind::Risk, Some(id), note);
-            self.alert(Alert::Safety);
+            self.alert(Alert::RiskReported);
+            // A worry told on its own is no question besides; a question asked with it is an event of its own.
+            if said == PartnerSaid::Asked {
+                return Ok(());
+            }
         }
         match self.partner_moves(id, status, said, note) {
             Err(_) if risk => Ok(()),

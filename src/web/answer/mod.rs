@@ -186,7 +186,8 @@ async fn record(app: &App, link: &Link, posted: &Posted, report: Report) -> Resu
     let event = Event::Partner { offer: link.row.offer, said: report.said, note: first, risk: report.risk };
     // A form's own number; one that was tampered with is only worth less to its sender.
     let once: String = posted.get("once").chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-    let effect = (!once.is_empty()).then(|| format!("form:{}:{once}", link.row.offer));
+    let what = if report.risk { "worry" } else { "form" };
+    let effect = (!once.is_empty()).then(|| format!("{what}:{}:{once}", link.row.offer));
     match tx.record(link.row.referral, &event, effect.as_deref(), now, now).await {
         Ok(Appended::Now(..)) => Ok(tx.commit().await?),
         // Dropped with all its words: they are there already, or have no place to go.

@@ -2,21 +2,25 @@
 //! reference and what the coordinator chose to write; no age, no postcode, none of the GP's words.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Html;
 
+use super::code::is_open;
 use super::{Case, Link};
 use crate::referral::episode::{Actor, Cause, OfferStatus};
 use crate::store::NoteRow;
 use crate::web::pages::{self, fill};
 use crate::web::when::day;
-use crate::web::{App, PageError, need_words};
+use crate::web::{App, PageError, kind_of_help};
 
 /// GET (and HEAD): reads only.
-pub(super) async fn show(State(app): State<App>, link: Link) -> Result<Html<String>, PageError> {
+pub(super) async fn show(State(app): State<App>, link: Link, headers: HeaderMap) -> Result<Html<String>, PageError> {
     let case = Case::load(&app, &link).await?;
     match case.offer.status {
         OfferStatus::Requested => asked(&app, &link, &case).await,
-        OfferStatus::Accepted | OfferStatus::InProgress | OfferStatus::OnHold => taken(&app, &link, &case).await,
+        OfferStatus::Accepted | OfferStatus::InProgress | OfferStatus::OnHold => {
+            taken(&app, &link, &case, &headers).await
+        }
         _ => over(&link, &case),
     }
 }
@@ -30,7 +34,7 @@ async fn asked(app: &App, link: &Link, case: &Case<'_>) -> Result<Html<String>, 
         "answer/asked.html",
         fill! {
             frame => case.frame(link),
-            help => need_words(&case.offer.need),
+            help => kind_of_help(app, &case.offer.need),
             service => service_name(app, case).await?,
             reply_by => day(case.offer.reply_by, app.now()),
             interpreter,
@@ -41,13 +45,13 @@ async fn asked(app: &App, link: &Link, case: &Case<'_>) -> Result<Html<String>, 
     )
 }
 
-async fn taken(app: &App, link: &Link, case: &Case<'_>) -> Result<Html<String>, PageError> {
+async fn taken(app: &App, link: &Link, case: &Case<'_>, headers: &HeaderMap) -> Result<Html<String>, PageError> {
     let notes = app.service.store.notes(link.row.referral).await?;
     pages::render(
         "answer/taken.html",
         fill! {
             frame => case.frame(link),
-            help => need_words(&case.offer.need),
+            help => kind_of_help(app, &case.offer.need),
             service => service_name(app, case).await?,
             note => note_to_partner(&notes, case),
             status => match case.offer.status {
@@ -55,6 +59,7 @@ async fn taken(app: &App, link: &Link, case: &Case<'_>) -> Result<Html<String>, 
                 OfferStatus::OnHold => "on-hold",
                 _ => "accepted",
             },
+            open => is_open(app, link, headers).await?,
             booked => case.offer.booked,
             seen => case.offer.identity_seen,
             asked_something => asked_something(&notes, case),

@@ -23,7 +23,7 @@ use crate::referral::lifecycle::forbids_everybody;
 use crate::referral::{Referral, ReferralId, SafeContact};
 use crate::store::{StoreError, Tx};
 use crate::web::pages::{self, fill};
-use crate::web::{App, PageError, need_words};
+use crate::web::{App, PageError, kind_of_help};
 
 /// How long the practice's system may take before we say "try again".
 const READ_TIMEOUT: Duration = Duration::from_secs(12);
@@ -149,7 +149,7 @@ async fn person_page(
         "answer/person.html",
         fill! {
             frame => case.frame(link),
-            help => need_words(&case.offer.need),
+            help => kind_of_help(app, &case.offer.need),
             service => page::service_name(app, case).await?,
             contact,
             person => person(referral, prohibited, app.service.clock.today()),

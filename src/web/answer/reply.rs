@@ -89,7 +89,12 @@ pub(super) async fn question(State(app): State<App>, link: Link, posted: Posted)
         let page = pages::render("answer/question.html", fill! { frame => case.frame(&link), problem })?;
         return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    let report = Report::new(PartnerSaid::Asked).with("question", words).with_worry(&posted);
-    record(&app, &link, &posted, report).await?;
+    let worry = Report::new(PartnerSaid::Asked).with_worry(&posted);
+    if worry.risk {
+        record(&app, &link, &posted, worry).await?;
+    }
+    if words.is_some() {
+        record(&app, &link, &posted, Report::new(PartnerSaid::Asked).with("question", words)).await?;
+    }
     Ok(link.to("").into_response())
 }

@@ -60,7 +60,7 @@ async fn before_a_yes_the_page_tells_nothing_about_who_it_is() {
     for told in ["Befriending", "Tea and Company", "Tue 8 December", &offer.reference(), "0113 496 0100"] {
         assert!(page.body.contains(told), "{told}");
     }
-    for hidden in ["Alison", "Barraclough", "84", "LS6", "Chapel Lane", "husband", "9990300127", "Burton Croft"] {
+    for hidden in ["Alison", "Barraclough", ">84<", "LS6", "Chapel Lane", "husband", "9990300127", "Burton Croft"] {
         assert!(!page.body.contains(hidden), "{hidden}");
     }
 }
@@ -345,6 +345,8 @@ async fn a_report_keeps_its_words_and_scores_and_a_worry_always_arrives() {
     assert!(world.service.store.scores(id).await.unwrap().0.is_some());
     // Also when all is over.
     world.fill_in(&form("worried"), &form("worried"), &[("worry", "She rang me crying")], "").await;
+    let questions = world.episode(id).await.attention.iter().filter(|a| a.kind == AttentionKind::Question).count();
+    assert_eq!(questions, 0, "a worry is not counted as a question besides");
     let risks = world.episode(id).await.attention.iter().filter(|a| a.kind == AttentionKind::Risk).count();
     assert_eq!(risks, 2);
 }

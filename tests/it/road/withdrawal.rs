@@ -88,7 +88,7 @@ async fn a_withdrawal_while_the_mail_is_in_flight_is_followed_by_one_cancellatio
     }
     let sent = Story::lonely().send(&world.record).await;
     let practice = PracticeId::new("burton-croft");
-    jobs::poll_now(&world.service, &practice).await.unwrap();
+    jobs::poll_now(&world.service.store, &practice).await.unwrap();
     // The mail is there, but the server has not said so yet.
     let mail = world.mail.wait_for(PATIENCE, |_| true).await.unwrap();
     assert!(!world.episode(&sent).await.offers[0].mailed);

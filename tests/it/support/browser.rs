@@ -35,6 +35,11 @@ impl Browser {
         Self { base: base.to_owned(), client, cookies: Mutex::default() }
     }
 
+    /// What it would send along: (name, value).
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
+        self.cookies.lock().unwrap().clone().into_iter().collect()
+    }
+
     /// Opens a page; `place` is a path or a whole address of the service.
     pub(crate) async fn open(&self, place: &str) -> Page {
         self.go(Method::GET, place, None).await

@@ -222,7 +222,7 @@ impl World {
 
     /// The service looks at the practice at once, and does what follows.
     pub(crate) async fn poll(&self) {
-        jobs::poll_now(&self.service, &PracticeId::new("burton-croft")).await.unwrap();
+        jobs::poll_now(&self.service.store, &PracticeId::new("burton-croft")).await.unwrap();
         self.drain().await;
     }
 

@@ -121,7 +121,7 @@ fn effects_are_allowed(before: &Episode, event: &Event, after: &Episode, effects
             // A risk reported by anybody always reaches a person; so does a notice that did not arrive.
             Effect::Mail(_, OfferMail::Cancellation)
             | Effect::KeepTask
-            | Effect::Alert(Alert::Safety | Alert::CancellationUndelivered) => {}
+            | Effect::Alert(Alert::RiskReported | Alert::CancellationUndelivered) => {}
             other => assert!(!withdrawn, "{other:?} after a withdrawal"),
         }
         if let Effect::Mail(id, OfferMail::Offer) = effect {
@@ -132,7 +132,7 @@ fn effects_are_allowed(before: &Episode, event: &Event, after: &Episode, effects
         assert_eq!((before.facts.hold, before.facts.contact_prohibited, before.safety), (None, false, false));
     }
     if let Event::Partner { risk: true, .. } = event {
-        assert!(effects.contains(&Effect::Alert(Alert::Safety)));
+        assert!(effects.contains(&Effect::Alert(Alert::RiskReported)));
         assert!(after.attention.iter().any(|a| a.kind == AttentionKind::Risk));
     }
     if after.is_open() && after.facts.forbids_machine().is_some() {

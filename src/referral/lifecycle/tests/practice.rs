@@ -201,7 +201,7 @@ fn a_reported_risk_reaches_the_coordinator_whatever_else_is_wrong() {
     for road in [ended, lapsed, taken_back, Road::offered()] {
         let before = road.status(1);
         let road = road.then(&worried(1, PartnerSaid::Started));
-        assert_eq!((road.status(1), road.alerts()), (before, vec![Alert::Safety]));
+        assert_eq!((road.status(1), road.alerts()), (before, vec![Alert::RiskReported]));
         assert!(road.matters().contains(&AttentionKind::Risk));
     }
 }
