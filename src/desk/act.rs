@@ -98,6 +98,7 @@ async fn offer_page(
         careful: excluded.into_iter().collect(),
         distance_km: None,
         takes_email: true,
+        machine_may: false,
     });
     let partners = app.service.store.partners(&standing.episode.programme).await?;
     let candidate = candidate_view(app, &standing.episode.programme, &partners, &candidate, None);

@@ -123,6 +123,7 @@ impl View<'_> {
             careful: Vec::new(),
             distance_km: None,
             takes_email: true,
+            machine_may: false,
         };
         self.candidate(&known.cloned().unwrap_or_else(bare), need)
     }

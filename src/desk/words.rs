@@ -195,6 +195,7 @@ pub fn mail_kind(kind: &str) -> String {
 pub fn mail_state(state: &str) -> &'static str {
     match state {
         "asked" => "to be sent",
+        "leaving" => "being sent",
         "sent" => "sent",
         "unknown" => "perhaps sent twice",
         "failed" => "could not be sent",

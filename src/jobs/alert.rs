@@ -36,6 +36,9 @@ impl Effect for SendAlert {
         let Some(programme) = service.programme(&alert.programme) else {
             return nothing_to_do(service, attempt).await;
         };
+        if self.begin(service, &alert, programme, attempt).await? {
+            return nothing_to_do(service, attempt).await;
+        }
         let to = if self.step < 2 { &programme.duty.address } else { &programme.duty.second_address };
         let rendered = compose::alert_mail(service, programme, &alert)?;
         let domain = service.settings.mail.from.address.domain();
@@ -61,9 +64,6 @@ impl Effect for SendAlert {
         let mut tx = service.store.begin().await?;
         self.keep_mail(&mut tx, &alert, MailState::Sent, &answer, attempt).await?;
         tx.alert_told(self.alert).await?;
-        if alert.kind.escalates() {
-            self.queue_next(&mut tx, programme, attempt, self.step + 1, true).await?;
-        }
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)
     }
@@ -83,8 +83,33 @@ impl Effect for SendAlert {
 }
 
 impl SendAlert {
-    fn mail_id(&self) -> String {
-        format!("{}.alert.{}", self.alert.uuid().simple(), self.step)
+    fn mail_id(&self, step: i64) -> String {
+        format!("{}.alert.{step}", self.alert.uuid().simple())
+    }
+
+    /// Writes down that this step is being tried, and queues the next one for its time, whatever comes of this one: a
+    /// full mailbox must not keep the second address waiting. True where this step was overtaken: the next one to the
+    /// same address is already being tried.
+    async fn begin(
+        &self,
+        service: &Wellbridge,
+        alert: &AlertRow,
+        programme: &Programme,
+        attempt: Attempt,
+    ) -> Result<bool, StoreError> {
+        if attempt.number > 1 && self.step != 1 && service.store.mail(&self.mail_id(self.step + 1)).await?.is_some() {
+            let mut tx = service.store.begin().await?;
+            tx.settle_mail(&self.mail_id(self.step), MailState::Dropped, None, attempt.now).await?;
+            tx.commit().await?;
+            return Ok(true);
+        }
+        let mut tx = service.store.begin().await?;
+        self.ask(&mut tx, alert, attempt).await?;
+        if alert.kind.escalates() {
+            self.queue_next(&mut tx, programme, attempt, self.step + 1, true).await?;
+        }
+        tx.commit().await?;
+        Ok(false)
     }
 
     async fn queue_next(
@@ -98,6 +123,8 @@ impl SendAlert {
         let wait = SignedDuration::try_from(programme.duty.alert_again_after).unwrap_or(SignedDuration::from_mins(30));
         let when = attempt.now.checked_add(wait).unwrap_or(attempt.now);
         let opts = if later { due(when) } else { InsertOpts::default() };
+        // Each step once, however often the one before it is tried.
+        let opts = opts.with_unique(riverqueue::UniqueOpts::new().with_by_args(true));
         tx.enqueue(SendAlert { alert: self.alert, step }, opts).await?;
         Ok(())
     }
@@ -110,16 +137,19 @@ impl SendAlert {
         answer: &str,
         attempt: Attempt,
     ) -> Result<(), StoreError> {
-        let id = self.mail_id();
+        self.ask(tx, alert, attempt).await?;
+        tx.settle_mail(&self.mail_id(self.step), state, Some(answer), attempt.now).await
+    }
+
+    async fn ask(&self, tx: &mut Tx, alert: &AlertRow, attempt: Attempt) -> Result<(), StoreError> {
         let mail = NewMail {
-            id: &id,
+            id: &self.mail_id(self.step),
             programme: &alert.programme,
             referral: alert.referral,
             offer: None,
             kind: "alert",
             ordinal: self.step,
         };
-        tx.ask_for_mail(&mail, attempt.now).await?;
-        tx.settle_mail(&id, state, Some(answer), attempt.now).await
+        tx.ask_for_mail(&mail, attempt.now).await
     }
 }

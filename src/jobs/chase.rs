@@ -1,12 +1,18 @@
 //! Chase an offer that nobody answered: one reminder, then it lapses and the next service is asked.
 
+use jiff::SignedDuration;
+
 use super::schedule::{OWN, Schedule};
 use super::{Attempt, Effect, JobError};
 use crate::effect::EffectError;
-use crate::referral::event::Event;
+use crate::referral::episode::OfferStatus;
+use crate::referral::event::{Alert, Event};
 use crate::service::Wellbridge;
 use crate::store::StoreError;
-use crate::store::queue::{Chase, ChaseOffer};
+use crate::store::queue::{Chase, ChaseOffer, due};
+
+/// How long a reminder waits for a mail that has not left yet.
+const NOT_MAILED_YET: SignedDuration = SignedDuration::from_hours(4);
 
 impl Effect for ChaseOffer {
     const SCHEDULE: Schedule = OWN;
@@ -17,6 +23,20 @@ impl Effect for ChaseOffer {
             Chase::Lapse => Event::Lapsed { offer: self.offer },
         };
         let mut tx = service.store.begin().await?;
+        let standing = tx.standing(self.referral).await?;
+        let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
+        if let (Chase::Remind, Some(offer)) = (self.why, offer)
+            && offer.status == OfferStatus::Requested
+            && !offer.mailed
+        {
+            // The mail itself still waits: its reminder comes after it, while there is time before the deadline.
+            let later = attempt.now.checked_add(NOT_MAILED_YET).unwrap_or(offer.reply_by);
+            if later < offer.reply_by {
+                tx.enqueue(self.clone(), due(later)).await?;
+            }
+            tx.complete(attempt.job).await?;
+            return Ok(tx.commit().await?);
+        }
         match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
             // Answered or taken back meanwhile: nothing to chase.
             Ok(_) | Err(StoreError::Refused(_) | StoreError::NotFound) => {}
@@ -28,6 +48,9 @@ impl Effect for ChaseOffer {
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
+        if let Some(standing) = tx.standing(self.referral).await? {
+            tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+        }
         tx.complete(attempt.job).await?;
         tx.commit().await
     }

@@ -7,6 +7,8 @@ use super::{Attempt, Effect, JobError, MAIL_EDGE, mail_timeout, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
+use crate::referral::episode::OfferStatus;
+use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::SendCode;
 use crate::store::{MailState, NewMail, StoreError};
@@ -32,6 +34,15 @@ impl Effect for SendCode {
         let (Some(standing), Some(offer)) = (&standing, offer) else {
             return nothing_to_do(service, attempt).await;
         };
+        if !matches!(offer.status, OfferStatus::Accepted | OfferStatus::InProgress | OfferStatus::OnHold) {
+            return nothing_to_do(service, attempt).await; // Withdrawn or ended meanwhile: there is nothing to open.
+        }
+        let mut tx = service.store.begin().await?;
+        let live = tx.code(self.offer).await?.is_some_and(|code| code.ordinal == self.ordinal);
+        drop(tx);
+        if !live {
+            return nothing_to_do(service, attempt).await; // A newer one was asked for, or this one was used.
+        }
         let Some((to, rendered)) = compose::code_mail(service, standing, offer, self.ordinal).await? else {
             return nothing_to_do(service, attempt).await;
         };
@@ -66,6 +77,10 @@ impl Effect for SendCode {
                 Ok(tx.commit().await?)
             }
             Err(failure) => {
+                if failure.address_is_bad {
+                    let (programme, why) = (&standing.episode.programme, failure.effect.to_string());
+                    tx.address_is_bad(programme, &offer.partner, &why, attempt.now).await?;
+                }
                 let error = failure.effect;
                 tx.settle_mail(&id, MailState::Asked, Some(&error.to_string()), attempt.now).await?;
                 tx.commit().await?;
@@ -77,6 +92,9 @@ impl Effect for SendCode {
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
         let id = format!("{}.code.{}", self.offer.uuid().simple(), self.ordinal);
         let mut tx = service.store.begin().await?;
+        if let Some(standing) = tx.standing(self.referral).await? {
+            tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+        }
         tx.settle_mail(&id, MailState::Failed, Some(&error.to_string()), attempt.now).await?;
         tx.complete(attempt.job).await?;
         tx.commit().await

@@ -13,7 +13,7 @@ use crate::effect::EffectError;
 use crate::matching::{self, Match, NeedMatch};
 use crate::partner::offering::{self, Asking, OfferError};
 use crate::referral::episode::{Actor, Episode, Hold, NeedState, UNREAD};
-use crate::referral::event::{Event, Place, Placed};
+use crate::referral::event::{Alert, Decision, Event, Place, Placed};
 use crate::referral::lifecycle::Refusal;
 use crate::referral::{NeedCode, Referral};
 use crate::service::Wellbridge;
@@ -30,18 +30,24 @@ impl Effect for MatchReferral {
         };
         let episode = standing.episode;
         // Every version is read, also where nothing waits for the matcher: it may say something about safety.
-        let (Some(content), Some(programme), true) =
-            (service.store.content(self.referral).await?, service.programme(&episode.programme), episode.is_open())
-        else {
+        let (Some(content), true) = (service.store.content(self.referral).await?, episode.is_open()) else {
             return nothing_to_do(service, attempt).await;
+        };
+        let Some(programme) = service.programme(&episode.programme) else {
+            let why = format!("programme {} is no longer in the settings: put it back", episode.programme);
+            return Err(EffectError::NeedsPerson { why }.into());
         };
         service.refresh_directory().await?;
         let directory = service.directory();
         let found = read(service, &content, &directory, programme, attempt.now);
-        let event = Event::Matched {
-            needs: place(&found, &episode, programme.max_tries),
-            safety: found.safety.iter().any(|finding| finding.kind.is_urgent()),
-        };
+        let needs = place(&found, &episode, programme.max_tries);
+        // "No suitable service" is nothing to say of a directory that was never read; a safety matter does not wait.
+        if needs.iter().any(|placed| hangs_on_the_directory(&placed.place)) && never_synced(service).await? {
+            return Err(EffectError::retry("a directory feed was not read yet: the referral waits for it").into());
+        }
+        let back = now_otherwise(&episode, &needs);
+        let event =
+            Event::Matched { needs, safety: found.safety.iter().any(|finding| finding.kind.is_urgent()) };
         let mut tx = service.store.begin().await?;
         if tx.standing(self.referral).await?.is_none_or(|now| now.episode.inputs != episode.inputs) {
             // A newer version came between our reading and our writing: it queued a match of its own.
@@ -49,6 +55,10 @@ impl Effect for MatchReferral {
             return Ok(tx.commit().await?);
         }
         tx.put_match(self.referral, &programme.id, &found, attempt.now).await?;
+        for need in back {
+            let back = Event::Decided { need, decision: Decision::PutBack, by: Actor::Machine, note: None };
+            tx.record(self.referral, &back, None, attempt.now, attempt.now).await?;
+        }
         match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
             Ok(Appended::Now(episode, _)) => {
                 see_partners(&mut tx, programme, &directory, &found).await?;
@@ -67,6 +77,9 @@ impl Effect for MatchReferral {
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
+        if let Some(standing) = tx.standing(self.referral).await? {
+            tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+        }
         let needs = vec![Placed { need: NeedCode::from(UNREAD), place: Place::Hold(Hold::NeedUnclear) }];
         match tx.record(self.referral, &Event::Matched { needs, safety: false }, None, attempt.now, attempt.now).await {
             Ok(_) | Err(StoreError::Refused(_)) => {}
@@ -89,6 +102,12 @@ pub(crate) fn read(
     matcher.match_referral(content, directory, crate::clock::london_date(now))
 }
 
+/// What a referral says forbids a machine to send anything, whatever the directory holds.
+pub(crate) fn forbids_machine(service: &Wellbridge, content: &Referral, programme: &Programme, now: Timestamp) -> bool {
+    let found = read(service, content, &Directory::default(), programme, now);
+    !found.safety.is_empty() || found.hold.is_some_and(|why| !matches!(why, Hold::NeedUnclear | Hold::NoService))
+}
+
 /// Where each need goes: pure.
 fn place(found: &Match, episode: &Episode, max_tries: u8) -> Vec<Placed> {
     let place_one =
@@ -103,18 +122,49 @@ fn place(found: &Match, episode: &Episode, max_tries: u8) -> Vec<Placed> {
 fn place_need(found: &Match, need: &NeedMatch, episode: &Episode, max_tries: u8) -> Place {
     let hold = [found.hold, episode.facts.hold].into_iter().flatten().min();
     let tried = episode.tried(&need.need);
-    let next = need.candidates.iter().find(|c| c.takes_email && !tried.contains(&c.service));
+    // Only what the matcher cleared for a machine, whichever need and whichever try it is.
+    let next = need.candidates.iter().find(|c| c.machine_may && !tried.contains(&c.service));
     match (found.decision, next) {
         // A hold that intake found, or a safety matter, stands whatever could be offered.
         _ if episode.facts.hold.is_some() || !found.safety.is_empty() => Place::Hold(hold.unwrap_or(Hold::Safety)),
         _ if tried.len() >= usize::from(max_tries) => Place::Hold(Hold::TriesExhausted),
         (matching::Decision::Auto, Some(candidate)) => Place::Propose(candidate.service.clone()),
         (matching::Decision::Auto, None) if !tried.is_empty() => Place::Hold(Hold::TriesExhausted),
-        (matching::Decision::Auto, None) => {
-            Place::Hold(if need.candidates.is_empty() { Hold::NoService } else { Hold::NoEmail })
-        }
+        (matching::Decision::Auto, None) => Place::Hold(why_not_by_machine(need)),
         (matching::Decision::None, _) => Place::Hold(Hold::NoService),
         (matching::Decision::Person, _) => Place::Hold(hold.unwrap_or(Hold::SecondBest)),
+    }
+}
+
+/// Whether another directory would put the need elsewhere.
+const fn hangs_on_the_directory(place: &Place) -> bool {
+    matches!(place, Place::Propose(_) | Place::Hold(Hold::NoService | Hold::NoEmail | Hold::SecondBest | Hold::TriesExhausted))
+}
+
+/// A feed of the settings has never been read whole.
+async fn never_synced(service: &Wellbridge) -> Result<bool, StoreError> {
+    let known = service.store.feeds().await?;
+    let synced = |id: &String| known.iter().any(|feed| feed.id == *id && feed.synced.is_some());
+    Ok(!service.settings.feeds.keys().all(synced))
+}
+
+/// Needs that found no service in an earlier directory and find one in this: the matcher's own word is taken back.
+/// Where nothing changed nothing is touched, so that what waits goes on being seen to wait.
+fn now_otherwise(episode: &Episode, needs: &[Placed]) -> Vec<NeedCode> {
+    let none = |state: &NeedState| matches!(state, NeedState::Held(Hold::NoService | Hold::NoEmail));
+    let held = |placed: &&Placed| episode.need(&placed.need).is_some_and(|need| none(&need.state));
+    let found = |placed: &&Placed| matches!(placed.place, Place::Propose(_) | Place::Hold(Hold::SecondBest));
+    needs.iter().filter(held).filter(found).map(|placed| placed.need.clone()).collect()
+}
+
+/// Services were found for the person, and none that a machine may ask.
+fn why_not_by_machine(need: &NeedMatch) -> Hold {
+    if need.candidates.is_empty() {
+        Hold::NoService
+    } else if need.candidates.iter().any(|c| c.takes_email) {
+        Hold::SecondBest
+    } else {
+        Hold::NoEmail
     }
 }
 
@@ -156,3 +206,6 @@ async fn ask_by_machine(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

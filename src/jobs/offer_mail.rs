@@ -6,14 +6,15 @@
 
 use std::time::Duration;
 
+use super::matching;
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
 use super::{Attempt, Effect, JobError, MAIL_EDGE, edge_failed, mail_timeout};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
-use crate::referral::episode::{Cause, Episode, Offer, OfferStatus, ReferralState};
-use crate::referral::event::{Alert, Event, OfferMail};
+use crate::referral::episode::{Actor, Cause, Episode, Offer, OfferStatus, ReferralState};
+use crate::referral::event::{Alert, Decision, Event, OfferMail};
 use crate::service::Wellbridge;
 use crate::store::queue::SendOfferMail;
 use crate::store::{MailState, Standing, StoreError, Tx, offer_mail_id};
@@ -32,20 +33,25 @@ impl Effect for SendOfferMail {
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let mail_id = offer_mail_id(self.offer, self.mail);
         let asked = service.store.mail(&mail_id).await?;
-        if attempt.after_a_crash && asked.as_ref().is_some_and(|mail| mail.state == MailState::Asked.as_str()) {
+        let stands = |state: MailState| asked.as_ref().is_some_and(|mail| mail.state == state.as_str());
+        let may_have_left = stands(MailState::Leaving) || stands(MailState::Unknown);
+        if stands(MailState::Leaving) {
             self.may_have_left(service, attempt, &mail_id).await?;
         }
         let standing = match self.mail {
             OfferMail::Offer | OfferMail::Reminder => self.checked_again(service).await?,
             OfferMail::Cancellation | OfferMail::PassedOn => service.store.standing(self.referral).await?,
         };
-        let sent = asked.as_ref().is_some_and(|mail| mail.state == MailState::Sent.as_str());
+        let sent = stands(MailState::Sent);
         let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
         let (Some(standing), Some(offer), false) = (&standing, offer, sent) else {
             return super::nothing_to_do(service, attempt).await;
         };
         if !still_true(self.mail, offer, &standing.episode) {
             return self.drop_it(service, attempt, &mail_id).await;
+        }
+        if self.machine_must_not(service, standing, offer, attempt).await? {
+            return self.keep_back(service, attempt, &mail_id, offer).await;
         }
         let Some((to, rendered)) = compose::offer_mail(service, standing, offer, self.mail).await? else {
             let why = "the partner's address is not confirmed, or bounced before";
@@ -61,6 +67,7 @@ impl Effect for SendOfferMail {
             date: asked.map_or(attempt.now, |mail| mail.asked),
             rendered,
         };
+        self.leaves(service, attempt, &mail_id).await?;
         crash_point::reached("before:smtp");
         let answer = service.mailer.send(&mail).await;
         crash_point::reached("after:smtp");
@@ -70,7 +77,7 @@ impl Effect for SendOfferMail {
                 let why = failure.effect.to_string();
                 self.undeliverable(service, attempt, &mail_id, offer, &why, true).await
             }
-            Err(failure) => self.not_sent(service, attempt, &mail_id, failure.effect).await,
+            Err(failure) => self.not_sent(service, attempt, &mail_id, failure.effect, may_have_left).await,
         }
     }
 
@@ -96,7 +103,53 @@ impl SendOfferMail {
         if needed { Ok(Some(read_again(service, self.referral).await?)) } else { Ok(Some(before)) }
     }
 
-    /// The process died in an earlier attempt, perhaps after the last byte: said like any other unknown outcome, so that
+    /// Written down before a byte leaves.
+    async fn leaves(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), StoreError> {
+        let mut tx = service.store.begin().await?;
+        tx.mail_leaves(mail_id, attempt.now).await?;
+        tx.commit().await
+    }
+
+    /// What the request says now is read for safety matters, consent and rules of contact before a machine's mail
+    /// leaves: it may have changed while the mail waited, and its match may still be waiting in the queue.
+    async fn machine_must_not(
+        &self,
+        service: &Wellbridge,
+        standing: &Standing,
+        offer: &Offer,
+        attempt: Attempt,
+    ) -> Result<bool, JobError> {
+        if offer.by != Actor::Machine || !matches!(self.mail, OfferMail::Offer | OfferMail::Reminder) {
+            return Ok(false);
+        }
+        let (Some(content), Some(programme)) =
+            (service.store.content(self.referral).await?, service.programme(&standing.episode.programme))
+        else {
+            return Ok(true);
+        };
+        Ok(matching::forbids_machine(service, &content, programme, attempt.now))
+    }
+
+    /// Takes the offer back to the matcher, which puts it where it belongs and tells whoever must be told.
+    async fn keep_back(
+        &self,
+        service: &Wellbridge,
+        attempt: Attempt,
+        mail_id: &str,
+        offer: &Offer,
+    ) -> Result<(), JobError> {
+        let back =
+            Event::Decided { need: offer.need.clone(), decision: Decision::PutBack, by: Actor::Machine, note: None };
+        let mut tx = service.store.begin().await?;
+        match tx.record(self.referral, &back, None, attempt.now, attempt.now).await {
+            Ok(_) | Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tx.commit().await?;
+        self.drop_it(service, attempt, mail_id).await
+    }
+
+    /// An earlier attempt ended without a word, perhaps after the last byte: said like any other unknown outcome, so that
     /// a partner who may have the mail is told when it is no longer true.
     async fn may_have_left(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), JobError> {
         let why = "the service stopped while the mail may have been on its way";
@@ -112,7 +165,8 @@ impl SendOfferMail {
     async fn drop_it(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         // What may have been sent is never said to have been dropped.
-        if service.store.mail(mail_id).await?.is_none_or(|mail| mail.state != MailState::Unknown.as_str()) {
+        let may_have_left = |state: &str| [MailState::Unknown, MailState::Leaving].map(MailState::as_str).contains(&state);
+        if service.store.mail(mail_id).await?.is_none_or(|mail| !may_have_left(&mail.state)) {
             tx.settle_mail(mail_id, MailState::Dropped, None, attempt.now).await?;
         }
         tx.complete(attempt.job).await?;
@@ -135,10 +189,12 @@ impl SendOfferMail {
         attempt: Attempt,
         mail_id: &str,
         error: EffectError,
+        may_have_left: bool,
     ) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         let unknown = matches!(error, EffectError::OutcomeUnknown { .. });
-        let state = if unknown { MailState::Unknown } else { MailState::Asked };
+        // What an earlier attempt may have sent stays so, whatever this one met.
+        let state = if unknown || may_have_left { MailState::Unknown } else { MailState::Asked };
         tx.settle_mail(mail_id, state, Some(&error.to_string()), attempt.now).await?;
         if unknown {
             self.record_mailed(&mut tx, mail_id, true, attempt).await?;
@@ -216,7 +272,7 @@ fn still_true(mail: OfferMail, offer: &Offer, episode: &Episode) -> bool {
 
 /// A coordinator may have arranged contact where the machine may not; nobody may ask against consent or after a death.
 fn may_still_ask(offer: &Offer, episode: &Episode) -> bool {
-    use crate::referral::{episode::Actor, lifecycle::forbids_everybody};
+    use crate::referral::lifecycle::forbids_everybody;
     match episode.facts.hold {
         None => true,
         Some(why) => offer.by != Actor::Machine && !forbids_everybody(why),

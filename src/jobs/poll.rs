@@ -49,7 +49,7 @@ impl Effect for PollPractice {
             Ok(()) => {
                 let mut tx = service.store.begin().await?;
                 tx.move_cursor(&self.practice, attempt.now, attempt.now).await?;
-                if tx.edge_is_well(&edge(&self.practice)).await? {
+                if tx.edge_is_well(&practice_edge(&self.practice)).await? {
                     tracing::info!(practice.id = %self.practice, "the practice's system is well again");
                 }
                 self.done(service, &mut tx, attempt).await?;
@@ -60,7 +60,7 @@ impl Effect for PollPractice {
                 if !is_blip(&error, attempt) {
                     let mut tx = service.store.begin().await?;
                     let told = [&programme.id];
-                    edge_failed(&mut tx, &edge(&self.practice), &error.to_string(), told, attempt.now).await?;
+                    edge_failed(&mut tx, &practice_edge(&self.practice), &error.to_string(), told, attempt.now).await?;
                     tx.commit().await?;
                 }
                 // A wrong answer stays wrong for a while: it is tried again as if it were down.
@@ -226,6 +226,6 @@ fn window(now: Timestamp, every: i64) -> i64 {
     now.as_millisecond() / every
 }
 
-fn edge(practice: &PracticeId) -> String {
+pub(super) fn practice_edge(practice: &PracticeId) -> String {
     format!("practice:{practice}")
 }

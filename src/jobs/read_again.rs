@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::poll::take_in_one;
+use super::poll::{practice_edge, take_in_one};
 use super::schedule::{READ, Schedule};
 use super::{Attempt, Effect, JobError, nothing_to_do};
 use crate::effect::EffectError;
 use crate::referral::ReferralId;
+use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::ReadAgain;
 use crate::store::{Standing, StoreError};
@@ -24,8 +25,16 @@ impl Effect for ReadAgain {
     }
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
-        // The poll of the same practice tells people that its system fails; tomorrow it is read again.
+        let standing = service.store.standing(self.referral).await?;
+        let failing = service.store.failing_edges().await?;
         let mut tx = service.store.begin().await?;
+        if let Some(standing) = standing {
+            // The poll of the same practice tells people that its system fails, once and not once for each referral.
+            let practice = practice_edge(&standing.source.practice);
+            if !failing.iter().any(|(edge, ..)| *edge == practice) {
+                tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+            }
+        }
         tx.complete(attempt.job).await?;
         tx.commit().await
     }

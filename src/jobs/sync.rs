@@ -15,7 +15,7 @@ use crate::effect::EffectError;
 use crate::random;
 use crate::service::Wellbridge;
 use crate::settings::{Feed, FeedSource};
-use crate::store::queue::{SyncDirectory, due};
+use crate::store::queue::{MatchReferral, SyncDirectory, due, once};
 use crate::store::{Store, StoreError, Tx};
 
 /// For one whole request to a feed.
@@ -104,6 +104,10 @@ impl SyncDirectory {
         match verdict {
             SyncVerdict::Replace => {
                 tx.edge_is_well(&edge(&self.feed)).await?;
+                // What found nothing before, or still waits for a directory, is looked at again.
+                for referral in service.store.without_service().await? {
+                    tx.enqueue(MatchReferral { referral }, once()).await?;
+                }
                 Ok(())
             }
             SyncVerdict::Keep(why) => {

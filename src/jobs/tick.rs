@@ -29,7 +29,9 @@ impl Effect for Tick {
         for (id, programme) in &service.settings.programmes {
             let days = programme.deadlines.waiting_too_long;
             let since = subtract_working_days(now, days, &service.settings.bank_holidays);
-            for referral in service.store.waiting_too_long(id, since).await? {
+            let unanswered = programme.deadlines.reply_by.saturating_add(1);
+            let overdue = subtract_working_days(now, unanswered, &service.settings.bank_holidays);
+            for referral in service.store.waiting_too_long(id, since, overdue).await? {
                 waiting.push((id, referral));
             }
         }
@@ -40,6 +42,8 @@ impl Effect for Tick {
             tx.raise(programme, Some(referral), Alert::WaitsTooLong, now).await?;
         }
         for referral in stale {
+            // Stamped as it is asked for: one that cannot be read does not keep the others from their turn.
+            tx.will_be_read_again(referral, now).await?;
             tx.enqueue(ReadAgain { referral }, once()).await?;
         }
         tx.sweep_sessions(now).await?;
@@ -50,6 +54,9 @@ impl Effect for Tick {
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
+        for programme in service.settings.programmes.keys() {
+            tx.raise(programme, None, Alert::GivenUp, attempt.now).await?;
+        }
         self.done(&mut tx, attempt).await?;
         tx.commit().await
     }

@@ -24,6 +24,8 @@ use crate::{
 const FITS: f32 = 0.42;
 /// A machine takes the first that can be emailed only if it is nearly as good as the best.
 const NEARLY: f32 = 0.90;
+/// How far down the list a machine may go for its first try.
+const FIRST: usize = 2;
 
 pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directory, today: Date) -> Match {
     let mut findings = safety::read(&matcher.mapping, referral);
@@ -39,8 +41,9 @@ pub(super) fn decide(matcher: &Matcher, referral: &Referral, directory: &Directo
     let mut ranked: Vec<Vec<Scored>> = Vec::with_capacity(wanted.len());
     let mut per_need: Vec<NeedMatch> = Vec::with_capacity(wanted.len());
     for need in &wanted {
-        let (scored, excluded) = rank::rank(matcher, referral, &person, need, directory, today);
+        let (mut scored, excluded) = rank::rank(matcher, referral, &person, need, directory, today);
         let Some(def) = matcher.mapping.needs.get(need.need) else { continue };
+        clear_for_machine(&mut scored);
         per_need.push(NeedMatch {
             need: def.code.clone(),
             shown_by: need.shown_by.clone(),
@@ -66,6 +69,15 @@ fn specialist(kind: SafetyKind) -> Option<&'static str> {
     }
 }
 
+/// Marks what a machine may ask, for the first try and for every further one: good enough in itself, and beside the best.
+fn clear_for_machine(scored: &mut [Scored]) {
+    let best = scored.first().map_or(0.0, |s| s.score);
+    for one in scored {
+        one.candidate.machine_may =
+            one.candidate.takes_email && one.fit >= FITS && one.score >= best * NEARLY && !one.drawback;
+    }
+}
+
 type Verdict = (Decision, Option<Hold>, Option<ServiceId>);
 
 fn verdict(matcher: &Matcher, referral: &Referral, findings: &[Finding], main: Option<&[Scored]>) -> Verdict {
@@ -74,12 +86,13 @@ fn verdict(matcher: &Matcher, referral: &Referral, findings: &[Finding], main: O
         return person(hold);
     }
     let Some(scored) = main else { return person(Hold::NeedUnclear) };
-    let Some(best) = scored.first() else { return (Decision::None, Some(Hold::NoService), None) };
+    if scored.is_empty() {
+        return (Decision::None, Some(Hold::NoService), None);
+    }
     if !scored.iter().any(|s| s.candidate.takes_email) {
         return person(Hold::NoEmail);
     }
-    let suits = |s: &&Scored| s.candidate.takes_email && s.fit >= FITS && s.score >= best.score * NEARLY && !s.drawback;
-    match scored.iter().take(2).find(suits) {
+    match scored.iter().take(FIRST).find(|s| s.candidate.machine_may) {
         Some(chosen) => (Decision::Auto, None, Some(chosen.candidate.service.clone())),
         None => person(Hold::SecondBest),
     }

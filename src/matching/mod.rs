@@ -202,6 +202,10 @@ pub struct Candidate {
     pub distance_km: Option<f64>,
     /// Whether a referral by email is taken, as far as the directory says.
     pub takes_email: bool,
+    /// A machine may ask it for this need: it takes email, is for this very need, is nearly as good as the best, and
+    /// nothing speaks against it. Results stored before this was written down say no.
+    #[serde(default)]
+    pub machine_may: bool,
 }
 
 /// A service not to be used, and why.

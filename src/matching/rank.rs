@@ -254,6 +254,7 @@ fn score(
             careful,
             distance_km: reach.km.map(|km| (km * 10.0).round() / 10.0),
             takes_email: takes.is_ok(),
+            machine_may: false, // Only among the others it can be said: see `decide`.
         },
     }
 }

@@ -105,9 +105,13 @@ impl Wellbridge {
     /// Reads the directory anew where a feed was synced since it was read, by whatever process.
     pub async fn refresh_directory(&self) -> Result<(), StoreError> {
         let newest = self.store.newest_sync().await?;
-        let stale =
-            std::mem::replace(&mut *self.synced.lock().unwrap_or_else(PoisonError::into_inner), newest) != newest;
-        if stale { self.reload_directory().await } else { Ok(()) }
+        if *self.synced.lock().unwrap_or_else(PoisonError::into_inner) == newest {
+            return Ok(());
+        }
+        // Noted only once it was read: a reading that fails is tried again at the next look.
+        self.reload_directory().await?;
+        *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = newest;
+        Ok(())
     }
 
     /// A programme's rules. Every stored row names a programme; one that was taken out of the settings has no rules.

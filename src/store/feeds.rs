@@ -6,9 +6,10 @@
 use jiff::Timestamp;
 use sqlx::Row as _;
 
-use super::rows::{at, from_json, json, ms};
+use super::rows::{at, from_json, json, key, ms};
 use super::{Store, StoreError, Tx};
 use crate::directory::Service;
+use crate::referral::ReferralId;
 
 /// Where a feed stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ const SET_FAILING: &str = "insert into feed (id, services, failing, why) values 
     on conflict (id) do update set failing = coalesce(feed.failing, excluded.failing), why = excluded.why";
 const FEEDS: &str = "select id, synced, services, failing, why from feed order by id";
 const NEWEST_SYNC: &str = "select max(synced) from feed";
+const WITHOUT_SERVICE: &str =
+    "select id from referral where state = 'received' or (state = 'held' and hold in ('no-service', 'no-email'))";
 const SERVICES: &str = "select id, body from service order by feed_id, id";
 
 impl Tx {
@@ -94,6 +97,12 @@ impl Store {
     pub async fn newest_sync(&self) -> Result<Option<Timestamp>, StoreError> {
         let newest: Option<i64> = sqlx::query_scalar(NEWEST_SYNC).fetch_one(self.pool()).await?;
         Ok(newest.map(at))
+    }
+
+    /// Referrals that another directory may help: those that found no service, and those not matched yet.
+    pub async fn without_service(&self) -> Result<Vec<ReferralId>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(WITHOUT_SERVICE).fetch_all(self.pool()).await?;
+        ids.iter().map(|id| key("a referral", id)).collect()
     }
 
     /// Every service of every feed, as last read whole.

@@ -18,6 +18,8 @@ use crate::referral::{OfferId, ProgrammeId, ReferralId};
 pub enum MailState {
     /// To be sent.
     Asked,
+    /// Being handed to the mail server just now. Found so by a later attempt, it may have left.
+    Leaving,
     /// The mail server took it.
     Sent,
     /// It may have been sent: being tried again with the same Message-ID.
@@ -33,6 +35,7 @@ impl MailState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Asked => "asked",
+            Self::Leaving => "leaving",
             Self::Sent => "sent",
             Self::Unknown => "unknown",
             Self::Failed => "failed",
@@ -67,7 +70,7 @@ pub struct MailRow {
     pub offer: Option<OfferId>,
     /// The template's folder.
     pub kind: String,
-    /// `asked`, `sent`, `unknown`, `failed`, `dropped`.
+    /// `asked`, `leaving`, `sent`, `unknown`, `failed`, `dropped`.
     pub state: String,
     /// How often it was tried.
     pub attempts: i64,
@@ -82,6 +85,7 @@ pub struct MailRow {
 const ASK: &str = "insert into mail (id, programme_id, referral_id, offer_id, kind, ordinal, state, attempts, asked)
     values ($1, $2, $3, $4, $5, $6, 'asked', 0, $7) on conflict do nothing";
 const SETTLE: &str = "update mail set state = $2, attempts = attempts + 1, settled = $3, answer = $4 where id = $1";
+const LEAVES: &str = "update mail set state = 'leaving', settled = $2 where id = $1";
 const BY_REFERRAL: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail
     where referral_id = $1 order by asked, id";
 const BY_ID: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail where id = $1";
@@ -122,6 +126,13 @@ impl Tx {
             .bind(ms(now))
             .execute(&mut *self.inner)
             .await?;
+        Ok(())
+    }
+
+    /// Writes down that it is being handed over now, before a byte of it leaves: an attempt that ends without a word
+    /// (the process died, the time ran out, somebody stopped the service) is then known to have come so far.
+    pub async fn mail_leaves(&mut self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(LEAVES).bind(id).bind(ms(now)).execute(&mut *self.inner).await?;
         Ok(())
     }
 

@@ -145,8 +145,9 @@ const PUT_MATCH: &str = "insert into match_result (referral_id, programme_id, bo
 const MATCH: &str = "select body from match_result where referral_id = $1";
 const TO_READ_AGAIN: &str = "select id from referral where read_again < $1
     and state not in ('closed', 'withdrawn') order by read_again limit $2";
+const STAMP_READ_AGAIN: &str = "update referral set read_again = $2 where id = $1";
 const WAITING_TOO_LONG: &str = "select r.id, r.programme_id from referral r where r.programme_id = $1
-    and r.state in ('held', 'proposed') and r.since < $2
+    and (r.state in ('received', 'held', 'proposed') and r.since < $2 or r.state = 'offered' and r.since < $3)
     and not exists (select 1 from alert a where a.referral_id = r.id and a.kind = 'waits-too-long' and a.raised >= r.since)";
 
 impl Tx {
@@ -282,6 +283,12 @@ impl Tx {
             .bind(source.task.as_deref())
             .execute(&mut *self.inner)
             .await?;
+        Ok(())
+    }
+
+    /// Notes that a referral is to be read again now, so that the next in line is another one.
+    pub async fn will_be_read_again(&mut self, id: ReferralId, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(STAMP_READ_AGAIN).bind(id.to_string()).bind(ms(now)).execute(&mut *self.inner).await?;
         Ok(())
     }
 
@@ -450,14 +457,16 @@ impl Store {
         ids.iter().map(|id| key("a referral", id)).collect()
     }
 
-    /// Referrals of a programme that have waited for a person since before `since` and nobody was told yet.
+    /// Referrals of a programme that nobody was told of yet and that have waited for a person (or for the matcher) since
+    /// before `since`, or for an answer since before `overdue`, when the offer should long have lapsed.
     pub async fn waiting_too_long(
         &self,
         programme: &ProgrammeId,
         since: Timestamp,
+        overdue: Timestamp,
     ) -> Result<Vec<ReferralId>, StoreError> {
-        let rows =
-            sqlx::query(WAITING_TOO_LONG).bind(programme.as_str()).bind(ms(since)).fetch_all(self.pool()).await?;
+        let query = sqlx::query(WAITING_TOO_LONG).bind(programme.as_str()).bind(ms(since)).bind(ms(overdue));
+        let rows = query.fetch_all(self.pool()).await?;
         rows.iter().map(|row| key("a referral", row.get("id"))).collect()
     }
 }

@@ -230,6 +230,7 @@ fn matched() -> Match {
         careful: vec![why("Nobody has checked this entry for a year.")],
         distance_km: Some(1.4),
         takes_email: true,
+        machine_may: true,
     };
     Match {
         decision: Decision::Auto,

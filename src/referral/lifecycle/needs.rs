@@ -119,7 +119,7 @@ impl Draft {
                 self.close(index, how);
                 Ok(())
             }
-            Decision::PutBack | Decision::KeepBack | Decision::SupportHerself => self.set_aside(index, decision),
+            Decision::PutBack | Decision::KeepBack | Decision::SupportHerself => self.set_aside(index, decision, by),
         }
     }
 
@@ -141,7 +141,7 @@ impl Draft {
         self.file(Moment::Closed(how), code, told_of);
     }
 
-    fn set_aside(&mut self, index: usize, decision: Decision) -> Result<(), Refusal> {
+    fn set_aside(&mut self, index: usize, decision: Decision, by: &Actor) -> Result<(), Refusal> {
         let Need { code, state, .. } = self.episode.needs[index].clone();
         let open: Option<(OfferId, OfferStatus)> = self.episode.open_offer(&code).map(|o| (o.id, o.status));
         // What a partner has already taken is ended by the partner or by closing, not quietly from here.
@@ -162,7 +162,8 @@ impl Draft {
             self.cancel(offer, Cause::Superseded);
         }
         self.place(index, to);
-        self.episode.needs[index].by_person = true;
+        // The machine puts back what it asked itself, when the request says something else by now.
+        self.episode.needs[index].by_person |= matches!(by, Actor::Coordinator(_));
         match decision {
             Decision::SupportHerself => {
                 self.episode.person = PersonAnswer::Accepted;
