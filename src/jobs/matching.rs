@@ -46,8 +46,7 @@ impl Effect for MatchReferral {
             return Err(EffectError::retry("a directory feed was not read yet: the referral waits for it").into());
         }
         let back = now_otherwise(&episode, &needs);
-        let event =
-            Event::Matched { needs, safety: found.safety.iter().any(|finding| finding.kind.is_urgent()) };
+        let event = Event::Matched { needs, safety: found.safety.iter().any(|finding| finding.kind.is_urgent()) };
         let mut tx = service.store.begin().await?;
         if tx.standing(self.referral).await?.is_none_or(|now| now.episode.inputs != episode.inputs) {
             // A newer version came between our reading and our writing: it queued a match of its own.
@@ -138,7 +137,10 @@ fn place_need(found: &Match, need: &NeedMatch, episode: &Episode, max_tries: u8)
 
 /// Whether another directory would put the need elsewhere.
 const fn hangs_on_the_directory(place: &Place) -> bool {
-    matches!(place, Place::Propose(_) | Place::Hold(Hold::NoService | Hold::NoEmail | Hold::SecondBest | Hold::TriesExhausted))
+    matches!(
+        place,
+        Place::Propose(_) | Place::Hold(Hold::NoService | Hold::NoEmail | Hold::SecondBest | Hold::TriesExhausted)
+    )
 }
 
 /// A feed of the settings has never been read whole.

@@ -29,6 +29,7 @@ use riverqueue::{
 pub use poll::poll_now;
 
 use crate::effect::EffectError;
+use crate::referral::ProgrammeId;
 use crate::service::Wellbridge;
 use crate::store::queue::{
     ChaseOffer, FileRecord, KeepTask, MatchReferral, PollPractice, ReadAgain, SendAlert, SendCode, SendOfferMail,
@@ -65,8 +66,6 @@ pub(crate) struct Attempt {
     pub(crate) number: i32,
     /// When this attempt began.
     pub(crate) now: Timestamp,
-    /// An earlier attempt ended without a word (the process died): what it did is not known.
-    pub(crate) after_a_crash: bool,
 }
 
 /// What a job does.
@@ -82,6 +81,16 @@ pub(crate) trait Effect: JobArgs + Clone + std::fmt::Debug {
     /// What is said to fail when only a person can help; none where the job tells of it itself.
     fn edge() -> Option<String> {
         Some(format!("job:{}", Self::KIND))
+    }
+
+    /// What is said to fail when the job itself could not say what is wrong.
+    fn stuck_edge(&self) -> String {
+        format!("stuck:{}", Self::KIND)
+    }
+
+    /// The programmes that such a job matters to.
+    fn told<'s>(&self, service: &'s Wellbridge) -> Vec<&'s ProgrammeId> {
+        service.settings.programmes.keys().collect()
     }
 
     /// Does it. Ends with one transaction that records the outcome and completes `attempt.job`.
@@ -119,18 +128,24 @@ impl<A: Effect> Worker<A> for Runner<A> {
 
     async fn work(&self, context: WorkContext, job: Job<A>) -> Result<WorkOutcome, JobError> {
         let now = self.service.clock.now();
-        let failed = i32::try_from(job.row.errors.len()).unwrap_or(i32::MAX);
-        let after_a_crash = failed < job.row.attempt - 1;
-        let attempt = Attempt { job: job.row.id, number: job.row.attempt, now, after_a_crash };
+        let attempt = Attempt { job: job.row.id, number: job.row.attempt, now };
+        let began = tokio::time::Instant::now();
         let cancelled = context.cancellation_token().cancelled();
         let result = tokio::select! {
             result = job.args.run(&self.service, attempt) => result,
-            () = cancelled => Err(EffectError::OutcomeUnknown { why: "the attempt took too long".into() }.into()),
+            () = cancelled => {
+                let why = "the attempt took too long and was broken off";
+                // A service that is being stopped breaks off as well: that is nothing to tell.
+                if began.elapsed() + Duration::from_secs(1) >= A::timeout(&self.service) {
+                    self.stuck(&job, attempt, why).await?;
+                }
+                Err(EffectError::OutcomeUnknown { why: why.into() }.into())
+            }
         };
         match result {
             Ok(()) => {
                 if attempt.number > 1 {
-                    self.well_again().await?;
+                    self.well_again(&job).await?;
                 }
                 Ok(WorkOutcome::Complete)
             }
@@ -140,6 +155,7 @@ impl<A: Effect> Worker<A> for Runner<A> {
             Err(JobError::Store(error)) => {
                 tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %chain(&error), "a job met the store's refusal");
                 let why = "the database did not let it through: the log says why".to_owned();
+                self.stuck(&job, attempt, &why).await?;
                 self.after_failure(&job, attempt, EffectError::RetryAfter { after: None, why }).await
             }
         }
@@ -175,10 +191,24 @@ impl<A: Effect> Runner<A> {
         tx.commit().await
     }
 
-    async fn well_again(&self) -> Result<(), StoreError> {
-        let Some(edge) = A::edge() else { return Ok(()) };
+    /// A job that could not say itself what is wrong: its time ran out, or the store refused. Once may be chance; from
+    /// the third attempt on somebody is told, once, while it goes on trying.
+    async fn stuck(&self, job: &Job<A>, attempt: Attempt, why: &str) -> Result<(), StoreError> {
+        if attempt.number < 3 {
+            return Ok(());
+        }
         let mut tx = self.service.store.begin().await?;
-        tx.edge_is_well(&edge).await?;
+        let told = job.args.told(&self.service);
+        edge_failed(&mut tx, &job.args.stuck_edge(), why, told, attempt.now).await?;
+        tx.commit().await
+    }
+
+    async fn well_again(&self, job: &Job<A>) -> Result<(), StoreError> {
+        let mut tx = self.service.store.begin().await?;
+        tx.edge_is_well(&job.args.stuck_edge()).await?;
+        if let Some(edge) = A::edge() {
+            tx.edge_is_well(&edge).await?;
+        }
         tx.commit().await
     }
 }
@@ -298,7 +328,7 @@ pub(crate) async fn edge_failed(
     tx: &mut Tx,
     edge: &str,
     why: &str,
-    programmes: impl IntoIterator<Item = &crate::referral::ProgrammeId>,
+    programmes: impl IntoIterator<Item = &ProgrammeId>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if tx.edge_fails(edge, why, now).await? {

@@ -165,7 +165,8 @@ impl SendOfferMail {
     async fn drop_it(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         // What may have been sent is never said to have been dropped.
-        let may_have_left = |state: &str| [MailState::Unknown, MailState::Leaving].map(MailState::as_str).contains(&state);
+        let may_have_left =
+            |state: &str| [MailState::Unknown, MailState::Leaving].map(MailState::as_str).contains(&state);
         if service.store.mail(mail_id).await?.is_none_or(|mail| !may_have_left(&mail.state)) {
             tx.settle_mail(mail_id, MailState::Dropped, None, attempt.now).await?;
         }

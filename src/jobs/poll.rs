@@ -1,8 +1,9 @@
 //! Poll a practice: read what changed since the cursor, page by page, and take everything in.
 //!
-//! Each page is taken in in one transaction; the cursor moves only after the page that has no `next`, and never past
-//! entries that were not read (`total` > read: read once more, then tell somebody and stay). A page that cannot be read
-//! is a fault of the practice's system: told once, tried again, nothing skipped.
+//! Each page is taken in in one transaction; a poll too long for one job goes on in the next. The cursor moves only after
+//! the page that has no `next`, and never past entries that were not read (`total` > read: read once more, then tell
+//! somebody and stay). A page that cannot be read is a fault of the practice's system: told once, tried again, nothing
+//! skipped.
 
 use std::time::Duration;
 
@@ -17,14 +18,19 @@ use crate::effect::EffectError;
 use crate::practice::{Input, PollFrom, PracticeSystem};
 use crate::random;
 use crate::referral::facts::facts;
-use crate::referral::{PracticeId, ReferralId};
+use crate::referral::{PracticeId, ProgrammeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::settings::{Practice, Programme};
-use crate::store::queue::{PollPractice, due, once};
+use crate::store::queue::{PollPlace, PollPractice, due, once};
 use crate::store::{Store, StoreError, TakenIn, Tx};
 
 /// A page of a practice that never ends is a fault; no practice changes so much between two polls.
-const MOST_PAGES: usize = 2_000;
+const MOST_PAGES: u32 = 2_000;
+/// After so long, or so many pages, a poll goes on in another job, well before its time is over: a page may take long
+/// itself.
+const ONE_JOB: (Duration, u32) = (Duration::from_secs(30), 25);
+/// When a long poll starts from its cursor again, after the place it had come to led nowhere.
+const AFRESH: SignedDuration = SignedDuration::from_mins(5);
 
 impl Effect for PollPractice {
     const SCHEDULE: Schedule = READ;
@@ -37,6 +43,14 @@ impl Effect for PollPractice {
         None // It tells of it by its own name.
     }
 
+    fn stuck_edge(&self) -> String {
+        practice_edge(&self.practice)
+    }
+
+    fn told<'s>(&self, service: &'s Wellbridge) -> Vec<&'s ProgrammeId> {
+        service.practice(&self.practice).map(|practice| &practice.programme).into_iter().collect()
+    }
+
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let (Some(practice), Some(system)) = (service.practice(&self.practice), service.practices.get(&self.practice))
         else {
@@ -45,32 +59,18 @@ impl Effect for PollPractice {
         let Some(programme) = service.programme(&practice.programme) else {
             return nothing_to_do(service, attempt).await;
         };
-        match read_all(service, practice, programme, system.as_ref()).await {
-            Ok(()) => {
-                let mut tx = service.store.begin().await?;
-                tx.move_cursor(&self.practice, attempt.now, attempt.now).await?;
-                if tx.edge_is_well(&practice_edge(&self.practice)).await? {
-                    tracing::info!(practice.id = %self.practice, "the practice's system is well again");
-                }
-                self.done(service, &mut tx, attempt).await?;
-                crash_point::reached("before:cursor");
-                Ok(tx.commit().await?)
+        let began = tokio::time::Instant::now();
+        let mut place = self.at.clone().unwrap_or_else(|| start_at(attempt.now));
+        let mut read = 0;
+        loop {
+            read += 1;
+            match read_page(service, practice, programme, system.as_ref(), &mut place).await {
+                Ok(Progress::Done) => return self.finished(service, attempt, &place).await,
+                Ok(Progress::More) if began.elapsed() < ONE_JOB.0 && read < ONE_JOB.1 => {}
+                Ok(Progress::More) => return self.goes_on(service, attempt, place).await,
+                Err(JobError::Effect(error)) => return self.failed(service, attempt, programme, error).await,
+                Err(error) => return Err(error),
             }
-            Err(JobError::Effect(error)) => {
-                if !is_blip(&error, attempt) {
-                    let mut tx = service.store.begin().await?;
-                    let told = [&programme.id];
-                    edge_failed(&mut tx, &practice_edge(&self.practice), &error.to_string(), told, attempt.now).await?;
-                    tx.commit().await?;
-                }
-                // A wrong answer stays wrong for a while: it is tried again as if it were down.
-                Err(match error {
-                    EffectError::GiveUp { why, .. } => EffectError::retry(why),
-                    other => other,
-                }
-                .into())
-            }
-            Err(error) => Err(error),
         }
     }
 
@@ -83,6 +83,54 @@ impl Effect for PollPractice {
 }
 
 impl PollPractice {
+    async fn finished(&self, service: &Wellbridge, attempt: Attempt, place: &PollPlace) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        tx.move_cursor(&self.practice, place.began, attempt.now).await?;
+        if tx.edge_is_well(&practice_edge(&self.practice)).await? {
+            tracing::info!(practice.id = %self.practice, "the practice's system is well again");
+        }
+        self.done(service, &mut tx, attempt).await?;
+        crash_point::reached("before:cursor");
+        Ok(tx.commit().await?)
+    }
+
+    /// More pages than one job has time for: what was read is taken in, the next job goes on behind it.
+    async fn goes_on(&self, service: &Wellbridge, attempt: Attempt, place: PollPlace) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        tx.enqueue(Self { at: Some(place), ..self.clone() }, InsertOpts::default().with_priority(1)).await?;
+        tx.complete(attempt.job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn failed(
+        &self,
+        service: &Wellbridge,
+        attempt: Attempt,
+        programme: &Programme,
+        error: EffectError,
+    ) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        // A place behind which nothing comes (its page is gone, or entries are missing) is left: from the cursor again.
+        let afresh = self.at.is_some() && (attempt.number >= 3 || matches!(error, EffectError::GiveUp { .. }));
+        if afresh || !is_blip(&error, attempt) {
+            edge_failed(&mut tx, &practice_edge(&self.practice), &error.to_string(), [&programme.id], attempt.now)
+                .await?;
+        }
+        if afresh {
+            let later = attempt.now.checked_add(AFRESH).unwrap_or(attempt.now);
+            tx.enqueue(Self { at: None, ..self.clone() }, due(later)).await?;
+            tx.complete(attempt.job).await?;
+            return Ok(tx.commit().await?);
+        }
+        tx.commit().await?;
+        // A wrong answer stays wrong for a while: it is tried again as if it were down.
+        Err(match error {
+            EffectError::GiveUp { why, .. } => EffectError::retry(why),
+            other => other,
+        }
+        .into())
+    }
+
     async fn done(&self, service: &Wellbridge, tx: &mut Tx, attempt: Attempt) -> Result<(), StoreError> {
         tx.complete(attempt.job).await?;
         if self.tick.is_some()
@@ -95,53 +143,61 @@ impl PollPractice {
     }
 }
 
-/// Reads every page and takes everything in; where fewer entries came than the system says match, everything is read once
-/// more before somebody is told.
-async fn read_all(
+/// What reading one page led to.
+enum Progress {
+    More,
+    Done,
+}
+
+fn start_at(now: Timestamp) -> PollPlace {
+    PollPlace { began: now, next: None, pages: 0, missing: 0, again: false }
+}
+
+/// Reads the page at `place`, takes everything in and moves `place` on. Where fewer entries came than the system says
+/// match, everything is read once more before somebody is told.
+async fn read_page(
     service: &Wellbridge,
     practice: &Practice,
     programme: &Programme,
     system: &dyn PracticeSystem,
-) -> Result<(), JobError> {
+    place: &mut PollPlace,
+) -> Result<Progress, JobError> {
+    let from = match place.next.take() {
+        Some(next) => PollFrom::Next(next),
+        None => PollFrom::Since(since(service, practice).await?),
+    };
+    let page = system.poll(&from).await?;
+    take_in(service, practice, programme, page.inputs).await?;
+    place.missing += page.missing;
+    place.pages += 1;
+    place.next = page.next;
+    match (&place.next, place.missing) {
+        (Some(_), _) if place.pages >= MOST_PAGES => {
+            let why = "the practice's system gives one page after another without end: ask the practice's supplier";
+            Err(EffectError::retry(why).into())
+        }
+        (Some(_), _) => Ok(Progress::More),
+        (None, 0) => Ok(Progress::Done),
+        (None, _) if !place.again => {
+            *place = PollPlace { again: true, ..start_at(place.began) };
+            Ok(Progress::More)
+        }
+        (None, missing) => {
+            let why = format!(
+                "the practice's system says that {missing} more entries match than its pages hold; \
+                 the cursor stays where it is so that nothing is skipped: ask the practice's supplier"
+            );
+            Err(EffectError::retry(why).into())
+        }
+    }
+}
+
+/// Where a poll starts: the cursor less the overlap, or the day the practice is taken from.
+async fn since(service: &Wellbridge, practice: &Practice) -> Result<Option<Timestamp>, StoreError> {
     let cursor = service.store.cursor(&practice.id).await?;
     let overlap = SignedDuration::try_from(practice.fhir.overlap).unwrap_or_default();
     let first = practice.take_from.and_then(|day| Some(day.to_zoned(london()).ok()?.timestamp()));
-    let since = cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH)).or(first);
-    let mut missing = 0;
-    for _ in 0..2 {
-        missing = read_pages(service, practice, programme, system, since).await?;
-        if missing == 0 {
-            return Ok(());
-        }
-    }
-    let why = format!(
-        "the practice's system says that {missing} more entries match than its pages hold; \
-         the cursor stays where it is so that nothing is skipped: ask the practice's supplier"
-    );
-    Err(EffectError::retry(why).into())
-}
-
-/// Reads all pages once; answers how many entries were promised and did not come.
-async fn read_pages(
-    service: &Wellbridge,
-    practice: &Practice,
-    programme: &Programme,
-    system: &dyn PracticeSystem,
-    since: Option<Timestamp>,
-) -> Result<u64, JobError> {
-    let mut from = PollFrom::Since(since);
-    let mut missing = 0;
-    for _ in 0..MOST_PAGES {
-        let page = system.poll(&from).await?;
-        missing += page.missing;
-        take_in(service, practice, programme, page.inputs).await?;
-        match page.next {
-            Some(next) => from = PollFrom::Next(next),
-            None => return Ok(missing),
-        }
-    }
-    let why = "the practice's system gives one page after another without end: ask the practice's supplier";
-    Err(EffectError::retry(why).into())
+    Ok(cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH)).or(first))
 }
 
 /// Takes in what one page held, in one transaction.
@@ -190,7 +246,7 @@ pub(crate) async fn take_in_one(
 /// Polls a practice at once, beside its ticks.
 pub async fn poll_now(store: &Store, practice: &PracticeId) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
-    tx.enqueue(PollPractice { practice: practice.clone(), tick: None }, once().with_priority(1)).await?;
+    tx.enqueue(PollPractice { practice: practice.clone(), tick: None, at: None }, once().with_priority(1)).await?;
     tx.commit().await
 }
 
@@ -208,7 +264,7 @@ pub(super) async fn queue_tick(
 
 async fn queue_at(tx: &mut Tx, practice: &PracticeId, tick: i64, every: i64) -> Result<(), StoreError> {
     let at = Timestamp::from_millisecond(tick * every).unwrap_or(Timestamp::UNIX_EPOCH);
-    let args = PollPractice { practice: practice.clone(), tick: Some(tick) };
+    let args = PollPractice { practice: practice.clone(), tick: Some(tick), at: None };
     tx.enqueue(args, unique(due(at))).await?;
     Ok(())
 }

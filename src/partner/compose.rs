@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::address::EmailAddress;
+use super::languages;
 use super::mail::{
     AlertAbout, AlertMail, CancellationMail, CancelledWhy, CodeMail, Mail, OfferMail as OfferContent, PassedOnMail,
     ReminderMail, Sender,
@@ -16,9 +17,9 @@ use super::templates::{Rendered, TemplateProblem};
 use crate::clock::london;
 use crate::effect::EffectError;
 use crate::jobs::JobError;
-use crate::referral::Referral;
 use crate::referral::episode::{Cause, Offer, OfferStatus};
 use crate::referral::event::{Alert, OfferMail};
+use crate::referral::{Patient, Referral};
 use crate::service::Wellbridge;
 use crate::settings::Programme;
 use crate::store::{AlertRow, Standing};
@@ -144,14 +145,21 @@ async fn words_to_partner(service: &Wellbridge, standing: &Standing, offer: &Off
 
 /// What somebody must arrange so that the person can come: language and interpreter, nothing that tells who they are.
 fn access_needs(content: Option<&Referral>) -> Vec<Line> {
-    let Some(patient) = content.map(|c| &c.patient) else { return Vec::new() };
-    let language = patient.languages.first().filter(|l| l.tag.as_deref() != Some("en") && l.name != "English");
-    match (language, patient.interpreter) {
-        (Some(language), Some(true)) => vec![Line::new(format!("Speaks {}; an interpreter is needed", language.name))],
-        (Some(language), _) => vec![Line::new(format!("Speaks {}", language.name))],
-        (None, Some(true)) => vec![Line::new("An interpreter is needed")],
-        (None, _) => Vec::new(),
-    }
+    content.map(|c| access_of(&c.patient)).unwrap_or_default()
+}
+
+fn access_of(patient: &Patient) -> Vec<Line> {
+    let Some(language) = patient.languages.first().filter(|l| !languages::is_english(l)) else {
+        let needed = || vec![Line::new("An interpreter is needed")];
+        return if patient.interpreter == Some(true) { needed() } else { Vec::new() };
+    };
+    // Only names of languages leave: what somebody typed into the record in their place may say anything.
+    let speaks = match languages::name(language) {
+        Some(name) => format!("Speaks {name}"),
+        None => "Speaks another language than English".to_owned(),
+    };
+    let interpreter = if patient.interpreter == Some(true) { "; an interpreter is needed" } else { "" };
+    vec![Line::new(format!("{speaks}{interpreter}"))]
 }
 
 fn sender(service: &Wellbridge, programme: &Programme) -> Sender {
@@ -190,4 +198,39 @@ fn linked(url: Url) -> Result<Link, EffectError> {
 /// `Thu 3 December`, in London.
 fn as_day(at: Timestamp) -> String {
     at.to_zoned(london()).strftime("%a %-d %B").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::referral::Patient;
+    use crate::referral::content::Language;
+
+    fn said(tag: Option<&str>, name: &str, interpreter: Option<bool>) -> Vec<String> {
+        let language = Language { tag: tag.map(str::to_owned), name: name.to_owned() };
+        let patient = Patient { languages: vec![language], interpreter, ..Patient::default() };
+        access_of(&patient).iter().map(|line| line.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn only_the_names_of_languages_leave_in_an_offers_mail() {
+        for (tag, name, interpreter, line) in [
+            (Some("ti"), "Tigrinya", Some(true), "Speaks Tigrinya; an interpreter is needed"),
+            (Some("pl-PL"), "Mrs Nowak's Polish", None, "Speaks Polish"),
+            (None, " punjabi ", None, "Speaks Punjabi"),
+            (None, "Farsi", Some(false), "Speaks Persian"),
+            (None, "Polish - ring her sister Anna on 0113 496 0999", None, "Speaks another language than English"),
+            (
+                Some("qq"),
+                "Mrs A. Nowak, LS6 2AB",
+                Some(true),
+                "Speaks another language than English; an interpreter is needed",
+            ),
+        ] {
+            assert_eq!(said(tag, name, interpreter), [line], "{tag:?} {name}");
+        }
+        assert!(said(Some("en-GB"), "English (UK)", None).is_empty());
+        assert!(said(None, "english", None).is_empty());
+        assert_eq!(said(Some("en"), "", Some(true)), ["An interpreter is needed"]);
+    }
 }

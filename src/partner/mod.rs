@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod compose;
+mod languages;
 pub mod mail;
 pub mod mailer;
 pub mod message;

@@ -21,6 +21,24 @@ pub struct PollPractice {
     pub practice: PracticeId,
     /// The period it stands for (time since 1970 in units of `poll_every`); none for a poll on demand.
     pub tick: Option<i64>,
+    /// Where a long poll goes on; none at its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<PollPlace>,
+}
+
+/// How far a poll has come that is too long for one job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PollPlace {
+    /// When its first page was asked for: where the cursor moves to after its last.
+    pub began: Timestamp,
+    /// The page to ask for, as the adapter gave it; none for the first.
+    pub next: Option<String>,
+    /// Pages read before it.
+    pub pages: u32,
+    /// Entries that were promised and did not come, so far.
+    pub missing: u64,
+    /// Everything is being read once more, because entries were missing.
+    pub again: bool,
 }
 
 /// Reads one referral again at its practice, and its patient and consent.

@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use wellbridge::referral::ProgrammeId;
+
 use crate::support::story::Story;
 use crate::support::world::{DUTY, Plan, SECOND_DUTY, World};
 
@@ -47,6 +49,34 @@ async fn a_refusing_duty_address_sends_the_alert_to_the_second_one_at_once() {
     world.mail.fail_next(1, DUTY, wellbridge::demo::mail_catcher::MailFault::AtRecipient(550));
     world.gp_sends(&Story::unsafe_at_home()).await;
     assert_eq!(told(&world), (0, 1));
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_duty_mailbox_does_not_keep_the_second_address_waiting() {
+    let world = Plan::usual().open().await;
+    world.mail.fail_next(100_000, DUTY, wellbridge::demo::mail_catcher::MailFault::AtRecipient(452));
+    world.gp_sends(&Story::unsafe_at_home()).await;
+    for _ in 0..2 {
+        half_an_hour(&world).await;
+    }
+    assert_eq!(told(&world), (0, 1), "an hour later, as if the first had been told");
+    half_an_hour(&world).await;
+    assert_eq!(told(&world), (0, 2));
+    world.mail.heal();
+    half_an_hour(&world).await;
+    assert_eq!(told(&world).0, 1, "what waits for the first address arrives once, not once for each try");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_whose_deadline_nobody_kept_waits_too_long() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let (store, programme) = (&world.service.store, ProgrammeId::new("leeds"));
+    let (long_ago, later) = (jiff::Timestamp::UNIX_EPOCH, world.clock.now() + SignedDuration::from_hours(1));
+    assert_eq!(store.waiting_too_long(&programme, later, long_ago).await.unwrap(), []);
+    assert_eq!(store.waiting_too_long(&programme, long_ago, later).await.unwrap(), [world.id(&sent).await]);
     world.ends_well().await;
 }
 

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use wellbridge::referral::episode::Hold;
 
 use crate::support::city;
 use crate::support::story::Story;
@@ -104,5 +105,38 @@ async fn a_directory_over_http_is_read_page_by_page_and_a_strangely_empty_one_ke
     world.advance(SignedDuration::from_hours(1)).await;
     assert_eq!(count().await, 123, "a whole one does");
     assert_eq!(world.service.store.failing_edges().await.unwrap(), []);
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_directory_was_read_nobody_hears_that_there_is_no_service() {
+    let (council, base) = Council::open(many()).await;
+    *council.down.lock().unwrap() = true;
+    let plan = Plan::usual().set("directory.feeds.city.kind", "http").set("directory.feeds.city.url", base);
+    let world = plan.open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    assert_eq!(world.state(&sent).await, "received", "it waits for the directory");
+    let unsafe_one = world.gp_sends(&Story::unsafe_at_home()).await;
+    assert_eq!(world.state(&unsafe_one).await, "held", "a safety matter does not wait");
+    *council.down.lock().unwrap() = false;
+    world.advance(SignedDuration::from_mins(10)).await;
+    assert_eq!(world.state(&sent).await, "offered");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_joins_the_directory_helps_who_found_none() {
+    let others: Vec<Value> = many().into_iter().filter(|s| s["name"].as_str().unwrap().starts_with("Stamp")).collect();
+    let (council, base) = Council::open(others).await;
+    let plan = Plan::usual().set("directory.feeds.city.kind", "http").set("directory.feeds.city.url", base);
+    let world = plan.open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    assert_eq!(world.episode(&sent).await.hold(), Some(Hold::NoService));
+    let events = world.events(&sent).await.len();
+    world.advance(SignedDuration::from_hours(25)).await;
+    assert_eq!(world.events(&sent).await.len(), events, "the same directory again is no news");
+    *council.services.lock().unwrap() = many();
+    world.advance(SignedDuration::from_hours(25)).await;
+    assert_eq!(world.state(&sent).await, "offered");
     world.ends_well().await;
 }

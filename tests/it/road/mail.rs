@@ -2,12 +2,15 @@
 
 use jiff::SignedDuration;
 use wellbridge::demo::mail_catcher::MailFault;
+use wellbridge::referral::ProgrammeId;
+use wellbridge::referral::episode::Hold;
 use wellbridge::referral::event::{Alert, Event, OfferMail};
+use wellbridge::store::offer_mail_id;
 
 use crate::support::city::{PARTNERS, mailbox};
 use crate::support::peers::Aiosmtpd;
 use crate::support::story::Story;
-use crate::support::world::{Plan, World};
+use crate::support::world::{DUTY, Plan, World};
 
 /// Every partner's mailbox meets this fault once.
 fn everywhere(world: &World, fault: &MailFault) {
@@ -64,6 +67,91 @@ async fn a_connection_lost_after_the_final_dot_may_mean_two_copies_of_one_mail()
     assert!(mails[0].message_id.is_some() && mails[0].message_id == mails[1].message_id, "the same Message-ID");
     world.advance(SignedDuration::from_hours(3)).await;
     assert_eq!(world.mails_to_partners().len(), 2, "and no third");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn safety_words_written_while_the_mail_waits_keep_it_back() {
+    let world = Plan::usual().open().await;
+    everywhere(&world, &MailFault::AtRecipient(450));
+    let sent = world.gp_sends(&Story::lonely()).await;
+    world.open_offer(&sent).await;
+    let words = "Her husband hits her and she is afraid to go home. Lonely, would like a visitor.";
+    world.record.change("ServiceRequest", &sent.request, |r| r["note"][0]["text"] = words.into()).await;
+    // Nobody polled: the mail's own last look finds it.
+    world.advance(SignedDuration::from_secs(20)).await;
+    assert!(world.mails_to_partners().is_empty(), "nothing leaves by machine");
+    assert_eq!(world.state(&sent).await, "held");
+    assert_eq!(world.episode(&sent).await.hold(), Some(Hold::Safety));
+    assert_eq!(world.mail.mails_to(DUTY).len(), 1, "a person is told at once");
+    world.advance(SignedDuration::from_mins(10)).await;
+    assert!(world.mails_to_partners().is_empty());
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_about_contact_written_while_the_mail_waits_keep_it_back() {
+    let world = Plan::usual().open().await;
+    everywhere(&world, &MailFault::AtRecipient(450));
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let words = "Lonely, would like a visitor. Please do not ring the landline, he listens in.";
+    world.record.change("ServiceRequest", &sent.request, |r| r["note"][0]["text"] = words.into()).await;
+    world.advance(SignedDuration::from_mins(2)).await;
+    assert!(world.mails_to_partners().is_empty());
+    assert_eq!(world.state(&sent).await, "held");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_was_leaving_when_the_service_stopped_may_have_left() {
+    let world = Plan::usual().open().await;
+    everywhere(&world, &MailFault::AtRecipient(450));
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let offer = world.open_offer(&sent).await;
+    let mut tx = world.service.store.begin().await.unwrap();
+    tx.mail_leaves(&offer_mail_id(offer.id, OfferMail::Offer), world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    world.gp_withdraws(&sent).await;
+    world.advance(SignedDuration::from_mins(2)).await;
+    let mails = world.mails_to_partner(&World::partner_of(&offer));
+    assert_eq!(mails.len(), 1, "whoever may have the offer is told that it was taken back");
+    assert!(
+        mails[0].message_id.as_deref().is_some_and(|id| id.contains(".cancellation.")),
+        "{:?}",
+        mails[0].message_id
+    );
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_waited_does_not_leave_after_a_withdrawal() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let offer = world.open_offer(&sent).await;
+    let partner = world.partner(&offer);
+    partner.accepts().await;
+    world.mail.fail_next(2, &mailbox(&World::partner_of(&offer)), MailFault::AtRecipient(450));
+    partner.opens_the_person().await;
+    world.gp_withdraws(&sent).await;
+    world.advance(SignedDuration::from_mins(2)).await;
+    let mails = world.mails_to_partner(&World::partner_of(&offer));
+    let codes = mails.iter().filter(|m| m.message_id.as_deref().is_some_and(|id| id.contains(".code."))).count();
+    assert_eq!(codes, 0, "there is nothing to open any more");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_cannot_be_delivered_is_told_to_a_person() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let offer = world.open_offer(&sent).await;
+    let partner = world.partner(&offer);
+    partner.accepts().await;
+    world.mail.fail_next(1, &mailbox(&World::partner_of(&offer)), MailFault::AtRecipient(550));
+    partner.opens_the_person().await;
+    let known = world.service.store.partner(&ProgrammeId::new("leeds"), &offer.partner).await.unwrap().unwrap();
+    assert!(known.bad.is_some(), "the address is marked");
+    assert_eq!(world.mail.mails_to(DUTY).len(), 1);
     world.ends_well().await;
 }
 

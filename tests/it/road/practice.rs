@@ -147,6 +147,31 @@ async fn a_next_page_on_another_host_is_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_poll_too_long_for_one_job_goes_on_in_the_next() {
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    let world = Plan::usual().open().await;
+    world.poll().await;
+    let before = cursor(&world).await;
+    let sent = Story::lonely().send(&world.record).await;
+    let base = world.pretend().base_url().to_owned();
+    let long = Fault::edit(move |bundle| {
+        let page = PAGE.fetch_add(1, Ordering::SeqCst) + 1;
+        if page < 70 {
+            let url = format!("{base}/ServiceRequest?_count={page}");
+            bundle["link"] = json!([{ "relation": "next", "url": url }]);
+        }
+    });
+    world.pretend().fail_next(70, Method::GET, "/ServiceRequest", long);
+    world.clock.advance(SignedDuration::from_secs(5));
+    world.poll().await;
+    assert_eq!(world.state(&sent).await, "offered");
+    assert!(cursor(&world).await > before, "it came to its end");
+    assert_eq!(world.service.store.failing_edges().await.unwrap(), []);
+    assert!(world.jobs_of("poll_practice", "completed").await >= 5, "no job read more than its share");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_wait_that_a_busy_server_asks_for_is_kept() {
     let world = Plan::usual().open().await;
     let sent = Story::lonely().send(&world.record).await;

@@ -257,6 +257,15 @@ impl World {
         Duration::from_secs(seconds.unsigned_abs())
     }
 
+    /// How many jobs of this kind are in this state.
+    pub(crate) async fn jobs_of(&self, kind: &str, state: &str) -> i64 {
+        let file = self.directory.join("wellbridge.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let count = sqlx::query_scalar("select count(*) from river_job where kind = $1 and state = $2");
+        count.bind(kind).bind(state).fetch_one(&mut connection).await.unwrap()
+    }
+
     /// Working days pass, one after the other.
     pub(crate) async fn advance_working_days(&self, days: u8) {
         for _ in 0..days {
