@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use riverqueue::InsertOpts;
+use riverqueue::{InsertOpts, JobArgs as _};
 
 use super::schedule::{READ, Schedule};
 use super::{Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
@@ -44,7 +44,7 @@ impl Effect for PollPractice {
     }
 
     fn stuck_edge(&self) -> String {
-        practice_edge(&self.practice)
+        format!("stuck:{}:{}", Self::KIND, self.practice)
     }
 
     fn told<'s>(&self, service: &'s Wellbridge) -> Vec<&'s ProgrammeId> {
@@ -89,6 +89,7 @@ impl PollPractice {
         if tx.edge_is_well(&practice_edge(&self.practice)).await? {
             tracing::info!(practice.id = %self.practice, "the practice's system is well again");
         }
+        tx.edge_is_well(&self.stuck_edge()).await?;
         self.done(service, &mut tx, attempt).await?;
         crash_point::reached("before:cursor");
         Ok(tx.commit().await?)
