@@ -101,7 +101,7 @@ pub async fn open(listen: SocketAddr) -> Result<Running, DemoError> {
     let jobs = jobs::start(&service).await?;
     let stage = Arc::new(Stage { service, mail, stories: stories()?, practices, address });
     let stop = CancellationToken::new();
-    let router = page::router(Arc::clone(&stage), stop.clone());
+    let router = page::router(&stage, stop.clone());
     let pages = tokio::spawn(web::serve_router(listener, router, stop.clone().cancelled_owned()));
     tokio::spawn(let_time_pass(stage.service.clock.clone(), stop.clone()));
     stage.settle().await?;

@@ -178,6 +178,8 @@ struct Words {
     phone: Option<String>,
     authored: Option<When>,
     reasons: Vec<(&'static str, Option<String>, Vec<Stretch>)>,
+    /// What was read in them, for whoever cannot hover: (words, rule).
+    read: Vec<(String, String)>,
     consent: &'static str,
     sharing: &'static str,
     urgent: bool,
@@ -248,6 +250,7 @@ impl View<'_> {
             phone: content.requester.as_ref().and_then(|r| r.phone.clone()),
             authored: content.authored.map(|at| when(at, now)),
             reasons,
+            read: quotes.iter().map(|q| (q.words.to_owned(), q.rule.clone())).filter(|(w, _)| !w.is_empty()).collect(),
             consent: match content.consent {
                 Consent::Given => "The person agreed",
                 Consent::Declined => "The person said no",

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use self::album::Sight;
 use crate::support::peers::visited;
-use crate::support::story::Story;
 
 /// How a page is looked at.
 #[derive(Clone, Copy)]
