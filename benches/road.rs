@@ -8,7 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that fails should stop, and prints a table")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -154,7 +154,7 @@ async fn by_the_service(practice: PretendPractice, mail: MailCatcher, many: usiz
     (taken, idle)
 }
 
-async fn start(folder: &PathBuf, practice: &PretendPractice, mail: &MailCatcher) -> Arc<Wellbridge> {
+async fn start(folder: &Path, practice: &PretendPractice, mail: &MailCatcher) -> Arc<Wellbridge> {
     let feed = folder.join("feed.json");
     let services = json!([{
         "id": "befriending",
@@ -191,6 +191,8 @@ async fn start(folder: &PathBuf, practice: &PretendPractice, mail: &MailCatcher)
         fhir = "{fhir}"
         organisation = "https://fhir.nhs.uk/Id/ods-organization-code|X0001"
         poll_every = "1 day"
+        # An idle practice has changed nothing in the last minutes: what the bench has just sent is not read again.
+        overlap = "1 s"
         [directory.feeds.city]
         kind = "file"
         path = "{feed}"
