@@ -117,21 +117,13 @@ async fn poll_unreadable(place: &Place, version: &str, hold: Hold, minute: i64) 
 pub(crate) async fn an_unreadable_entry_is_held_once_and_goes_on_when_put_right(place: &Place) {
     let TakenIn::New(id) = poll_unreadable(place, "1", Hold::NoSubject, 0).await else { panic!("not new") };
     assert_eq!(poll_unreadable(place, "1", Hold::NoSubject, 1).await, TakenIn::Same);
-<<<<<<< HEAD
     let row = &place.store.list(&ListFilter::default()).await.unwrap()[0];
-=======
-    let row = &place.store.list(&wellbridge::store::ListFilter::default()).await.unwrap()[0];
->>>>>>> proof
     assert_eq!((row.id, row.state.as_str(), row.hold), (id, "held", Some(Hold::NoSubject)));
     assert!(row.explanation.as_deref().is_some_and(|why| why.contains("subject is missing")));
     assert_eq!(place.store.raw(id).await.unwrap().len(), 2);
     // The patient was put right; the request's own version stays.
     assert_eq!(poll(place, &referral("sr-1", "1"), 5).await, TakenIn::Changed(id));
-<<<<<<< HEAD
     let row = &place.store.list(&ListFilter::default()).await.unwrap()[0];
-=======
-    let row = &place.store.list(&wellbridge::store::ListFilter::default()).await.unwrap()[0];
->>>>>>> proof
     assert_eq!((row.state.as_str(), row.explanation.as_deref()), ("received", None));
 }
 
