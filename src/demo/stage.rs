@@ -24,6 +24,7 @@ use crate::desk::accounts;
 use crate::partner::offering::{self, partner_of};
 use crate::referral::{PracticeId, ProgrammeId, UserId};
 use crate::service::{Wellbridge, assemble};
+use crate::store::Confirmation;
 use crate::{jobs, random, web};
 
 const FEED: &str = include_str!("../../config/demo/services-feed.json");
@@ -101,7 +102,7 @@ pub async fn open(listen: SocketAddr) -> Result<Running, DemoError> {
     let jobs = jobs::start(&service).await?;
     let stage = Arc::new(Stage { service, mail, stories: stories()?, practices, address });
     let stop = CancellationToken::new();
-    let router = page::router(Arc::clone(&stage), stop.clone());
+    let router = page::router(&stage, stop.clone());
     let pages = tokio::spawn(web::serve_router(listener, router, stop.clone().cancelled_owned()));
     tokio::spawn(let_time_pass(stage.service.clock.clone(), stop.clone()));
     stage.settle().await?;
@@ -224,7 +225,8 @@ impl Stage {
                 let (None, Some(email)) = (&seen.confirmed, &seen.email) else { continue };
                 let agreement = "Takes referrals by email (demo: confirmed beforehand)";
                 let by = UserId::new(COORDINATOR);
-                tx.confirm_partner(&programme.id, &partner_of(service), &seen.name, email, agreement, &by, now).await?;
+                let confirmed = Confirmation { name: &seen.name, email, agreement, by: &by };
+                tx.confirm_partner(&programme.id, &partner_of(service), &confirmed, now).await?;
             }
         }
         Ok(tx.commit().await?)

@@ -15,6 +15,7 @@ use crate::referral::episode::{Actor, Episode, NeedState, OfferStatus, UNREAD};
 use crate::referral::event::{Event, OfferMail, PartnerSaid, Place};
 use crate::referral::{NeedCode, OfferId, ReferralId};
 use crate::store::{ListFilter, Recorded, ReferralRow};
+use crate::web::need_words;
 
 /// One referral as it stands.
 #[derive(Clone, Debug)]
@@ -203,7 +204,7 @@ fn each(lines: impl Iterator<Item = (NeedCode, String)>) -> String {
     let lines: Vec<(NeedCode, String)> = lines.collect();
     match lines.as_slice() {
         [(_, only)] => only.clone(),
-        many => many.iter().map(|(need, line)| format!("{need}: {line}")).collect::<Vec<_>>().join("; "),
+        many => many.iter().map(|(need, line)| format!("{}: {line}", need_words(need))).collect::<Vec<_>>().join("; "),
     }
 }
 

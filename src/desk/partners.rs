@@ -11,7 +11,7 @@ use crate::partner::address::EmailAddress;
 use crate::partner::offering::partner_of;
 use crate::partner::plain::Line;
 use crate::referral::{PartnerId, ProgrammeId, ReferralId, ServiceId};
-use crate::store::Partner;
+use crate::store::{Confirmation, Partner};
 use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
 use crate::web::when::{When, when};
@@ -174,7 +174,8 @@ pub(super) async fn confirm(State(app): State<App>, who: SignedIn, posted: Poste
     let agreement = Line::new(agreement);
     let mut tx = app.service.store.begin().await?;
     let (name, by) = (known.name.as_str(), who.user());
-    tx.confirm_partner(&known.programme, &known.id, name, address.as_str(), agreement.as_str(), by, now).await?;
+    let confirmed = Confirmation { name, email: address.as_str(), agreement: agreement.as_str(), by };
+    tx.confirm_partner(&known.programme, &known.id, &confirmed, now).await?;
     tx.audit(&known.programme, None, by.as_str(), "confirmed a partner’s address and agreement", now).await?;
     tx.commit().await?;
     // Only an id of ours may stand in the address the browser is sent to.

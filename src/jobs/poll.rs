@@ -30,7 +30,7 @@ impl Effect for PollPractice {
     const SCHEDULE: Schedule = READ;
 
     fn timeout(_service: &Wellbridge) -> Duration {
-        Duration::from_secs(120)
+        Duration::from_mins(2)
     }
 
     fn edge() -> Option<String> {

@@ -17,7 +17,7 @@ impl Effect for KeepTask {
     const SCHEDULE: Schedule = RECORD;
 
     fn timeout(_service: &Wellbridge) -> Duration {
-        Duration::from_secs(60)
+        Duration::from_mins(1)
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

@@ -38,7 +38,7 @@ pub use feeds::FeedRow;
 pub use ledger::{Appended, Recorded, Standing};
 pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
-pub use partners::Partner;
+pub use partners::{Confirmation, Partner};
 pub use practices::Cursor;
 pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, TakenIn};
 pub use verify::Verified;

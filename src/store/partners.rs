@@ -35,6 +35,19 @@ impl Partner {
     }
 }
 
+/// What a coordinator confirms of a partner.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmation<'a> {
+    /// As it calls itself.
+    pub name: &'a str,
+    /// Where offers go.
+    pub email: &'a str,
+    /// What was agreed, in words.
+    pub agreement: &'a str,
+    /// Who spoke to it.
+    pub by: &'a UserId,
+}
+
 const GET: &str = "select id, name, email, agreement, confirmed_by, confirmed, bad_since, bad_why from partner
     where programme_id = $1 and id = $2";
 const ALL: &str = "select id, name, email, agreement, confirmed_by, confirmed, bad_since, bad_why from partner
@@ -70,19 +83,16 @@ impl Tx {
         &mut self,
         programme: &ProgrammeId,
         id: &PartnerId,
-        name: &str,
-        email: &str,
-        agreement: &str,
-        by: &UserId,
+        confirmed: &Confirmation<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         sqlx::query(CONFIRM)
             .bind(programme.as_str())
             .bind(id.as_str())
-            .bind(name)
-            .bind(email)
-            .bind(agreement)
-            .bind(by.as_str())
+            .bind(confirmed.name)
+            .bind(confirmed.email)
+            .bind(confirmed.agreement)
+            .bind(confirmed.by.as_str())
             .bind(ms(now))
             .execute(&mut *self.inner)
             .await?;

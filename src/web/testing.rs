@@ -36,7 +36,7 @@ use crate::referral::{
 };
 use crate::service::{Parts, Wellbridge};
 use crate::settings::{ConfigFile, LoadFrom, Settings};
-use crate::store::{Account, Appended, Store};
+use crate::store::{Account, Appended, Confirmation, Store};
 
 const SETTINGS: &str = r#"
 [web]
@@ -323,9 +323,8 @@ impl World {
         let mut tx = self.service.store.begin().await.unwrap();
         let (name, email) = (&service.organisation.name, service.organisation.email.clone().unwrap());
         let by = "amira".into();
-        tx.confirm_partner(&"leeds".into(), &partner_of(service), name, &email, "spoke to Jo", &by, start())
-            .await
-            .unwrap();
+        let confirmed = Confirmation { name, email: &email, agreement: "spoke to Jo", by: &by };
+        tx.confirm_partner(&"leeds".into(), &partner_of(service), &confirmed, start()).await.unwrap();
         tx.commit().await.unwrap();
     }
 

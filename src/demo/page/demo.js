@@ -20,7 +20,7 @@
           continue;
         }
         stale.delete(dot.dataset.dot);
-        for (const name of ['transform', 'class', 'aria-label']) known.setAttribute(name, dot.getAttribute(name));
+        for (const name of ['transform', 'class']) known.setAttribute(name, dot.getAttribute(name));
         known.querySelector('title').textContent = dot.querySelector('title').textContent;
       }
       for (const gone of stale.values()) gone.remove();

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Frame, OnStage, demo_failed, road};
+use super::{Frame, OnStage, demo_failed, road, soon};
 use crate::demo::resources::{CHAPEL_ROW, MILL_POND};
 use crate::demo::stage::Stage;
 use crate::demo::stories::{ConsentWord, Expected, Person, Plot, Story};
@@ -63,7 +63,7 @@ pub(super) async fn show(Extension(stage): OnStage) -> Result<Html<String>, Page
         .iter()
         .rev()
         .map(|tale| Sent {
-            name: tale.name.clone().unwrap_or_else(|| "Name not known".to_owned()),
+            name: road::person(&stage, tale),
             title: road::title(&stage, tale),
             state: tale.state.clone(),
             record: tale.record.clone(),
@@ -87,8 +87,7 @@ pub(super) async fn send(Extension(stage): OnStage, posted: Posted) -> Result<Re
         },
     };
     stage.send(&story).await.map_err(demo_failed)?;
-    // The page that follows should show it already; a busy machine shows it a moment later by itself.
-    stage.settle().await.map_err(demo_failed)?;
+    soon(&stage).await?;
     Ok(Redirect::to(&format!("/demo/record/{}/{}", story.practice, story.id)))
 }
 
@@ -96,7 +95,13 @@ pub(super) async fn send(Extension(stage): OnStage, posted: Posted) -> Result<Re
 async fn invented(stage: &Stage, note: &str, practice: &str) -> Result<Story, PageError> {
     let tales = stage.tales().await.map_err(demo_failed)?;
     let number = tales.iter().filter(|tale| tale.request.starts_with("own-")).count();
-    let (given, family, gender, born) = PEOPLE[number % PEOPLE.len()];
+    let told = told_of(note);
+    let fits: Vec<_> =
+        PEOPLE.iter().filter(|(_, _, gender, _)| told.gender.is_none_or(|told| told == *gender)).collect();
+    let (given, family, gender, born) = **fits.get(number % fits.len().max(1)).unwrap_or(&&PEOPLE[0]);
+    // A birthday in January has been, whatever day it is.
+    let this_year = i32::from(stage.service.clock.today().year());
+    let born = told.age.map_or_else(|| born.to_owned(), |age| format!("{:04}-01-01", this_year - age));
     let practice = if practice == MILL_POND.id { MILL_POND.id } else { CHAPEL_ROW.id };
     Ok(Story {
         id: format!("own-{}", number + 1),
@@ -108,7 +113,7 @@ async fn invented(stage: &Stage, note: &str, practice: &str) -> Result<Story, Pa
         person: Person {
             given: given.to_owned(),
             family: family.to_owned(),
-            born: born.to_owned(),
+            born,
             gender: gender.to_owned(),
             nhs_number: nhs_number(999_040_000 + number * 7),
             line: format!("{} Sample Street", number + 1),
@@ -127,6 +132,33 @@ async fn invented(stage: &Stage, note: &str, practice: &str) -> Result<Story, Pa
     })
 }
 
+/// What a note says of the person: the record must not contradict it, or a person has to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    gender: Option<&'static str>,
+    age: Option<i32>,
+}
+
+/// Reads "82F", "40M", and otherwise she and he, the first that comes.
+fn told_of(note: &str) -> Told {
+    let words = || note.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let pair = words().find_map(|word| {
+        let (age, letter) = word.split_at_checked(word.len().checked_sub(1)?)?;
+        let gender = match letter {
+            "F" | "f" => "female",
+            "M" | "m" => "male",
+            _ => return None,
+        };
+        Some((gender, age.parse().ok().filter(|age| (0..120).contains(age))?))
+    });
+    let pronoun = words().find_map(|word| match word.to_lowercase().as_str() {
+        "she" | "her" | "woman" | "lady" => Some("female"),
+        "he" | "his" | "him" | "man" | "gentleman" => Some("male"),
+        _ => None,
+    });
+    Told { gender: pair.map(|(gender, _)| gender).or(pronoun), age: pair.map(|(_, age)| age) }
+}
+
 /// Nine digits of the range that is never given out, and their check digit; none for the few that have none.
 fn nhs_number(nine: usize) -> Option<String> {
     let check = (0..10).map(|digit| format!("{nine}{digit}"));
@@ -140,7 +172,7 @@ pub(super) async fn take_back(Extension(stage): OnStage, posted: Posted) -> Resu
         return Err(PageError::NotFound);
     }
     stage.revoke(&practice, &request).await.map_err(demo_failed)?;
-    stage.settle().await.map_err(demo_failed)?;
+    soon(&stage).await?;
     Ok(Redirect::to(&format!("/demo/record/{practice}/{request}")))
 }
 
@@ -198,9 +230,14 @@ pub(super) async fn record(
 fn steps(road: &str) -> Vec<(Option<String>, Vec<String>)> {
     let line = |line: &str| {
         let (need, steps) = line.split_once(": ").map_or((None, line), |(need, steps)| (Some(need.to_owned()), steps));
-        (need, steps.split(" → ").map(str::to_owned).collect())
+        (need, steps.split(" → ").map(capital).collect())
     };
     if road.is_empty() { Vec::new() } else { road.split("; ").map(line).collect() }
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn pieces(about: &About, now: jiff::Timestamp) -> Vec<Piece> {
@@ -249,8 +286,21 @@ mod tests {
     }
 
     #[test]
+    fn an_invented_person_is_the_one_the_note_tells_of() {
+        for (note, gender, age) in [
+            ("82F. Lives alone.", Some("female"), Some(82)),
+            ("Lonely 40m, off work", Some("male"), Some(40)),
+            ("He says that his wife left.", Some("male"), None),
+            ("Would like company.", None, None),
+            ("Walked 5km in 1999F", None, None),
+        ] {
+            assert_eq!(told_of(note), Told { gender, age }, "{note}");
+        }
+    }
+
+    #[test]
     fn a_road_is_cut_into_its_steps() {
-        assert_eq!(steps("offered → accepted"), [(None, vec!["offered".to_owned(), "accepted".to_owned()])]);
+        assert_eq!(steps("offered → accepted"), [(None, vec!["Offered".to_owned(), "Accepted".to_owned()])]);
         assert_eq!(steps("a: x; b: y").len(), 2);
     }
 }

@@ -9,6 +9,7 @@ mod mailbox;
 mod road;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Extension;
 use axum::http::{HeaderValue, header};
@@ -23,7 +24,7 @@ use self::road::Road;
 use super::DemoError;
 use super::stage::{COORDINATOR, PASSWORD, Stage};
 use super::tale::Tale;
-use crate::referral::episode::ReferralState;
+use crate::referral::episode::{Hold, ReferralState};
 use crate::settings::deadlines::as_people_say;
 use crate::web::pages::{self, fill};
 use crate::web::{self, App, PageError};
@@ -37,7 +38,7 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
 type OnStage = Extension<Arc<Stage>>;
 
 /// The service's pages and the demo's.
-pub(super) fn router(stage: Arc<Stage>, stop: CancellationToken) -> Router {
+pub(super) fn router(stage: &Arc<Stage>, stop: CancellationToken) -> Router {
     let own = Router::new()
         .route("/", get(welcome))
         .route("/demo", get(|| async { Redirect::permanent("/") }))
@@ -54,7 +55,7 @@ pub(super) fn router(stage: Arc<Stage>, stop: CancellationToken) -> Router {
         .route("/demo/moves", get(live::moves))
         .route("/static/demo.js", get(|| async { asset("text/javascript", include_str!("demo.js")) }))
         .route("/static/demo.css", get(|| async { asset("text/css", include_str!("demo.css")) }))
-        .layer(Extension(Arc::clone(&stage)))
+        .layer(Extension(Arc::clone(stage)))
         .layer(Extension(stop));
     web::router_with(App::new(Arc::clone(&stage.service)), own)
 }
@@ -93,6 +94,12 @@ impl Frame {
         };
         Ok((frame, tales))
     }
+}
+
+/// The page that follows should show what was done already; on a busy machine it shows it a moment later by itself.
+async fn soon(stage: &Stage) -> Result<(), PageError> {
+    const SOON: Duration = Duration::from_secs(4);
+    tokio::time::timeout(SOON, stage.settle()).await.unwrap_or(Ok(())).map_err(demo_failed)
 }
 
 fn demo_failed(error: DemoError) -> PageError {
@@ -141,11 +148,13 @@ struct Waiting {
 async fn coordinator(Extension(stage): OnStage) -> Result<Html<String>, PageError> {
     let (frame, tales) = Frame::of(&stage, "coordinator").await?;
     let waits = |tale: &&Tale| matches!(tale.episode.state(), ReferralState::Held | ReferralState::Proposed);
+    let mut tales: Vec<&Tale> = tales.iter().filter(waits).collect();
+    // As on her worklist: safety first, then whoever has waited longest.
+    tales.sort_by_key(|tale| tale.episode.hold() != Some(Hold::Safety));
     let waiting: Vec<Waiting> = tales
-        .iter()
-        .filter(waits)
+        .into_iter()
         .map(|tale| Waiting {
-            initials: road::initials(tale),
+            initials: road::initials(&stage, tale),
             title: road::title(&stage, tale),
             state: tale.state.clone(),
             desk: format!("/desk/referral/{}", tale.id),
@@ -157,6 +166,6 @@ async fn coordinator(Extension(stage): OnStage) -> Result<Html<String>, PageErro
 /// Lets a day pass: reminders and deadlines come.
 async fn day(Extension(stage): OnStage) -> Result<Redirect, PageError> {
     stage.pass(SignedDuration::from_hours(24)).await.map_err(demo_failed)?;
-    stage.settle().await.map_err(demo_failed)?;
+    soon(&stage).await?;
     Ok(Redirect::to("/"))
 }

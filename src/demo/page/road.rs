@@ -19,7 +19,7 @@ const STOPS: [(&str, &str); 7] = [
 ];
 
 /// Where the stops lie in the wide drawing.
-const WIDE: [(i32, i32); 7] = [(80, 130), (285, 240), (490, 130), (680, 130), (870, 130), (1050, 130), (680, 240)];
+const WIDE: [(i32, i32); 7] = [(80, 130), (285, 240), (490, 130), (680, 130), (860, 130), (1040, 130), (680, 240)];
 /// Dots beside each other, and the room each has.
 const ABREAST: usize = 5;
 const STEP: i32 = 30;
@@ -32,7 +32,11 @@ const NARROW_STOP: i32 = 74;
 pub(super) struct Road {
     stops: Vec<Stop>,
     dots: Vec<Dot>,
-    /// Of the narrow drawing.
+    /// Where the wide drawing begins: higher the more dots stand on each other.
+    top: i32,
+    /// How high the wide drawing is.
+    tall: i32,
+    /// How high the narrow one is.
     height: i32,
 }
 
@@ -77,8 +81,8 @@ impl Road {
                 let narrow = (place % NARROW_ABREAST, place / NARROW_ABREAST);
                 dots.push(Dot {
                     key: tale.id.to_string(),
-                    initials: initials(tale),
-                    name: tale.name.clone().unwrap_or_else(|| "Name not known".to_owned()),
+                    initials: initials(stage, tale),
+                    name: person(stage, tale),
                     title: title(stage, tale),
                     state: tale.state.clone(),
                     href: format!("/demo/record/{}/{}", tale.practice, tale.request),
@@ -91,7 +95,9 @@ impl Road {
             }
             narrow_y += NARROW_STOP.max(44 + whole(here.len().div_ceil(NARROW_ABREAST)) * STEP);
         }
-        Self { stops, dots, height: narrow_y - 20 }
+        let highest = dots.iter().map(|dot| dot.y).min().unwrap_or(WIDE[0].1).min(WIDE[0].1 - 24);
+        let top = highest - 24;
+        Self { stops, dots, top, tall: 285 - top, height: narrow_y - 20 }
     }
 }
 
@@ -123,10 +129,15 @@ fn tone(tale: &Tale) -> &'static str {
     }
 }
 
+/// The person as the practice knows them, also where the service could not read it.
+pub(super) fn person(stage: &Stage, tale: &Tale) -> String {
+    let known = tale.name.clone().or_else(|| stage.story(&tale.request).map(|story| story.person.name()));
+    known.unwrap_or_else(|| "Name not known".to_owned())
+}
+
 /// Two letters for a dot.
-pub(super) fn initials(tale: &Tale) -> String {
-    let name = tale.name.as_deref().unwrap_or("?");
-    name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect()
+pub(super) fn initials(stage: &Stage, tale: &Tale) -> String {
+    person(stage, tale).split_whitespace().filter_map(|word| word.chars().next()).take(2).collect()
 }
 
 /// What a referral is about: its story's title, or that it is the visitor's own.

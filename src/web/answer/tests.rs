@@ -57,7 +57,7 @@ async fn before_a_yes_the_page_tells_nothing_about_who_it_is() {
     let (world, _, offer, link) = asked().await;
     let page = world.get(&link, "").await;
     assert_eq!(page.status, StatusCode::OK);
-    for told in ["Befriending", "Tea and Company", "Tue 8 December", &offer.reference(), "0113 496 0100"] {
+    for told in ["egular friendly contact", "Tea and Company", "Tue 8 December", &offer.reference(), "0113 496 0100"] {
         assert!(page.body.contains(told), "{told}");
     }
     for hidden in ["Alison", "Barraclough", ">84<", "LS6", "Chapel Lane", "husband", "9990300127", "Burton Croft"] {

@@ -38,7 +38,7 @@ async fn a_bad_entry_never_costs_a_page_and_is_held_once() {
         world
             .record
             .change("ServiceRequest", &bad.request, |r| {
-                r["note"][0]["text"] = "Lonely. Would like a regular visitor.".into()
+                r["note"][0]["text"] = "Lonely. Would like a regular visitor.".into();
             })
             .await;
         world.poll().await;
@@ -140,7 +140,7 @@ async fn pages_without_end_are_told_once_and_nothing_is_skipped() {
 async fn a_next_page_on_another_host_is_not_followed() {
     a_bad_page("elsewhere", |_| {
         Fault::edit(|bundle| {
-            bundle["link"] = json!([{ "relation": "next", "url": "https://elsewhere.example/fhir/Task?_page=2" }])
+            bundle["link"] = json!([{ "relation": "next", "url": "https://elsewhere.example/fhir/Task?_page=2" }]);
         })
     })
     .await;

@@ -38,7 +38,7 @@ fn scores(observations: &[Value], when: &str) -> Vec<i64> {
     ours[0]["component"].as_array().unwrap().iter().map(|c| c["valueInteger"].as_i64().unwrap()).collect()
 }
 
-/// The words of every DocumentReference.
+/// The words of every `DocumentReference`.
 fn documents(all: &[Value]) -> String {
     use base64::Engine as _;
     let data = all.iter().filter_map(|d| d["content"][0]["attachment"]["data"].as_str());

@@ -26,7 +26,7 @@ use wellbridge::referral::{PartnerId, PracticeId, ProgrammeId, ReferralId, UserI
 use wellbridge::service::{Wellbridge, assemble};
 use wellbridge::settings::deadlines::add_working_days;
 use wellbridge::settings::{ConfigFile, LoadFrom, Settings};
-use wellbridge::store::ListFilter;
+use wellbridge::store::{Confirmation, ListFilter};
 use wellbridge::{jobs, random, web};
 
 use super::browser::Browser;
@@ -372,9 +372,9 @@ impl World {
         let (id, name) = (PartnerId::new(format!("{partner}-trust")), format!("{partner} trust"));
         let (by, now) = (UserId::new("jo"), self.clock.now());
         let mut tx = self.service.store.begin().await.unwrap();
-        tx.confirm_partner(&programme, &id, &name, &city::mailbox(partner), "takes referrals by email", &by, now)
-            .await
-            .unwrap();
+        let email = city::mailbox(partner);
+        let confirmed = Confirmation { name: &name, email: &email, agreement: "takes referrals by email", by: &by };
+        tx.confirm_partner(&programme, &id, &confirmed, now).await.unwrap();
         tx.commit().await.unwrap();
     }
 
