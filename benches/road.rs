@@ -24,7 +24,7 @@ use wellbridge::referral::event::{Event, PartnerSaid};
 use wellbridge::referral::{PartnerId, PracticeId, ProgrammeId, UserId};
 use wellbridge::service::{Wellbridge, assemble};
 use wellbridge::settings::{ConfigFile, LoadFrom, Settings};
-use wellbridge::store::ListFilter;
+use wellbridge::store::{Confirmation, ListFilter};
 use wellbridge::{jobs, random};
 
 /// Side by side: the service's own number of workers, and its cap on mail connections.
@@ -211,7 +211,8 @@ async fn confirm(service: &Wellbridge) {
     let (programme, partner) = (ProgrammeId::new("leeds"), PartnerId::new("befrienders"));
     let mut tx = service.store.begin().await.unwrap();
     let (email, by, now) = ("referrals@befrienders.example", UserId::new("bench"), service.clock.now());
-    tx.confirm_partner(&programme, &partner, "Befrienders", email, "a benchmark", &by, now).await.unwrap();
+    let confirmed = Confirmation { name: "Befrienders", email, agreement: "a benchmark", by: &by };
+    tx.confirm_partner(&programme, &partner, &confirmed, now).await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -60,10 +60,9 @@ pub(super) async fn show(
             contact => content.as_ref().map(|c| contact(c, &standing.episode)),
             person => content.as_ref().map(|c| person(&c.patient, &standing.episode, app.service.clock.today())),
             referral => content.as_ref().map(|c| view.words(c, now)),
-            safety => matched.iter().flat_map(|m| &m.safety)
-                .map(|f| (words::safety(f.kind), f.evidence.quote.clone())).collect::<Vec<_>>(),
+            safety => matched.as_ref().map(safety),
             needs => standing.episode.needs.iter().map(|need| view.need(need)).collect::<Vec<_>>(),
-            scores => scores(store.scores(id).await?),
+            scores => scores(with_baseline(store.scores(id).await?, content.as_ref())),
             timeline => timeline::build(&app, &standing, &notes).await?,
             filings => timeline::filings(&app, &standing).await?,
             looked => store.audits(id).await?.into_iter().rev().take(12)
@@ -86,6 +85,22 @@ fn flash(done: &str) -> Option<&'static str> {
     })
 }
 
+/// The safety matters that were read, each kind once, with all the words that show it.
+fn safety(matched: &Match) -> Vec<(&'static str, Vec<&str>)> {
+    let mut all: Vec<(&'static str, Vec<&str>)> = Vec::new();
+    for finding in &matched.safety {
+        let (name, quote) = (words::safety(finding.kind), finding.evidence.quote.as_str());
+        let known = all.iter().position(|(kind, _)| *kind == name).unwrap_or_else(|| {
+            all.push((name, Vec::new()));
+            all.len() - 1
+        });
+        if !quote.is_empty() && !all[known].1.contains(&quote) {
+            all[known].1.push(quote);
+        }
+    }
+    all
+}
+
 /// Safe contact, as it stands on top.
 #[derive(Serialize)]
 struct Contact {
@@ -105,6 +120,9 @@ fn contact(referral: &Referral, episode: &Episode) -> Contact {
     };
     Contact { rule, heading, words: words.to_owned() }
 }
+
+/// The four scores before and after.
+type Moments = (Option<crate::referral::Ons4>, Option<crate::referral::Ons4>);
 
 /// A line of a summary list.
 type Pair = (&'static str, String);
@@ -137,9 +155,12 @@ fn person(patient: &Patient, episode: &Episode, today: jiff::civil::Date) -> Vec
     list
 }
 
-fn scores(
-    (before, after): (Option<crate::referral::Ons4>, Option<crate::referral::Ons4>),
-) -> Vec<(&'static str, Option<u8>, Option<u8>)> {
+/// What the practice measured stands for "before" until a partner has asked.
+fn with_baseline((before, after): Moments, content: Option<&Referral>) -> Moments {
+    (before.or_else(|| content.and_then(|c| c.baseline)), after)
+}
+
+fn scores((before, after): Moments) -> Vec<(&'static str, Option<u8>, Option<u8>)> {
     if before.is_none() && after.is_none() {
         return Vec::new();
     }

@@ -126,7 +126,7 @@ pub async fn serve_router(
 
 /// The kind of help, as a partner reads it before acceptance: neutral, and true of everybody who might be sent.
 pub fn kind_of_help(app: &App, need: &NeedCode) -> String {
-    app.service.matcher.kind_of_help(need).to_owned()
+    capitalised(app.service.matcher.kind_of_help(need))
 }
 
 /// A need as a coordinator reads it.
@@ -134,8 +134,11 @@ pub fn need_words(need: &NeedCode) -> String {
     if need.as_str() == crate::referral::episode::UNREAD {
         return "Not read yet".to_owned();
     }
-    let spaced = need.as_str().replace(['-', '_'], " ");
-    let mut letters = spaced.chars();
+    capitalised(&need.as_str().replace(['-', '_'], " "))
+}
+
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
