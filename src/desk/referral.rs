@@ -11,7 +11,7 @@ use super::timeline;
 use super::words::{self, Tone};
 use crate::matching::Match;
 use crate::referral::content::{Consent, ContactSystem, ReasonFrom};
-use crate::referral::episode::{AttentionKind, Episode};
+use crate::referral::episode::{Attention, AttentionKind, Episode};
 use crate::referral::{Patient, Referral, SafeContact, ServiceId, Sharing};
 use crate::store::{NoteRow, Partner};
 use crate::web::pages::{self, fill};
@@ -142,16 +142,21 @@ fn person(patient: &Patient, episode: &Episode, today: jiff::civil::Date) -> Vec
         let kind = point.kind.as_deref().map_or_else(String::new, |k| format!(" ({k})"));
         put(label, Some(format!("{}{kind}", point.value)));
     }
-    let address = patient.address.as_ref().filter(|_| !patient.restricted && !episode.facts.contact_prohibited);
+    let address =
+        patient.address.as_ref().filter(|_| !patient.whereabouts_are_closed() && !episode.facts.contact_prohibited);
     put(
         "Lives at",
         address.map(|a| {
             a.lines.iter().cloned().chain(a.city.clone()).chain(a.postcode.clone()).collect::<Vec<_>>().join(", ")
         }),
     );
-    if patient.restricted {
-        put("Record", Some("Restricted: where the person lives is not shown".to_owned()));
-    }
+    let closed = match () {
+        () if patient.restricted => Some("Restricted: where the person lives is not shown"),
+        () if patient.deceased => Some("The person has died: where they lived is not shown"),
+        () if patient.left_practice => Some("No longer registered at the practice: the address may be an old one"),
+        () => None,
+    };
+    put("Record", closed.map(str::to_owned));
     list
 }
 
@@ -181,8 +186,7 @@ fn scores((before, after): Moments) -> Vec<(&'static str, Option<u8>, Option<u8>
 /// Something to look at, with its words.
 #[derive(Serialize)]
 struct Matter {
-    kind: String,
-    offer: Option<String>,
+    key: String,
     tag: &'static str,
     tone: Tone,
     line: &'static str,
@@ -224,8 +228,7 @@ impl View<'_> {
                 let (tag, line) = words::attention(matter.kind);
                 let offer = matter.offer.and_then(|id| self.episode.offer(id));
                 Matter {
-                    kind: kind_word(matter.kind),
-                    offer: matter.offer.map(|o| o.to_string()),
+                    key: matter_key(matter),
                     tag,
                     tone: if words::is_safety(matter.kind) { Tone::Safety } else { Tone::Waits },
                     line,
@@ -292,7 +295,10 @@ pub(super) fn service_name(app: &App, id: &ServiceId) -> String {
     app.service.directory().get(id).map_or_else(|| format!("a service no longer listed ({id})"), |s| s.name.clone())
 }
 
-/// The kebab-case word of a matter, as forms carry it.
-pub(super) fn kind_word(kind: AttentionKind) -> String {
-    serde_json::to_string(&kind).unwrap_or_default().trim_matches('"').to_owned()
+/// What a form calls the one matter it is about: no other matter of the referral has the same.
+pub(super) fn matter_key(matter: &Attention) -> String {
+    let kind = serde_json::to_string(&matter.kind).unwrap_or_default();
+    let about = matter.offer.map(|o| o.to_string()).unwrap_or_default();
+    let words = matter.note.map(|n| n.to_string()).unwrap_or_default();
+    format!("{}.{}.{about}.{words}", kind.trim_matches('"'), matter.since.as_millisecond())
 }

@@ -123,6 +123,10 @@ fn why(app: &App, row: &ReferralRow) -> (&'static str, Tone, String, u8) {
         let (tag, line) = words::hold(Hold::Safety);
         return (tag, Tone::Safety, line.to_owned(), 0);
     }
+    if row.episode.is_open() && (row.episode.facts.urgent || row.hold == Some(Hold::Urgent)) {
+        let (tag, line) = words::hold(Hold::Urgent);
+        return (tag, Tone::Safety, line.to_owned(), 0);
+    }
     if let Some(kind) = matter {
         let (tag, line) = words::attention(kind);
         return (tag, Tone::Waits, line.to_owned(), 1);

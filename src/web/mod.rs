@@ -32,6 +32,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -45,6 +46,9 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// The longest a page may take; reading a practice's system again is the slowest thing a page does.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Passwords that are looked at side by side.
+const HASHES_AT_ONCE: usize = 2;
+
 /// What every handler is given.
 #[derive(Clone)]
 pub struct App {
@@ -53,6 +57,8 @@ pub struct App {
     /// Pages are reached over https: cookies are `__Host-` and Secure.
     pub secure: bool,
     salt: Arc<[u8; 32]>,
+    /// Turns at hashing a password: many at once would take the memory that everything else needs.
+    pub(crate) hashing: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for App {
@@ -65,7 +71,12 @@ impl App {
     /// Wraps the service for handlers.
     pub fn new(service: Arc<Wellbridge>) -> Self {
         let secure = service.settings.web.public_url.scheme() == "https";
-        Self { service, secure, salt: Arc::new(crate::random::secret_bytes()) }
+        Self {
+            service,
+            secure,
+            salt: Arc::new(crate::random::secret_bytes()),
+            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+        }
     }
 
     /// The time now.

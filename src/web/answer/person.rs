@@ -170,7 +170,7 @@ fn person(referral: &Referral, prohibited: bool, today: jiff::civil::Date) -> Pe
         }
     }
     // A letter is asked for only where there is no other way, and never where the record is restricted.
-    let by_letter = !prohibited && !patient.restricted && phones.is_empty() && emails.is_empty();
+    let by_letter = !prohibited && !patient.whereabouts_are_closed() && phones.is_empty() && emails.is_empty();
     let address = patient
         .address
         .as_ref()
