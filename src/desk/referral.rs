@@ -1,5 +1,5 @@
 //! One referral: safe contact, the GP's words with what was read in them, each need and who could help, and on the right
-//! what happened. Opening it writes down who looked and stops its alerts; nothing else.
+//! what happened. Opening it writes down who looked, stops its alerts and has the practice read again; nothing else.
 
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
@@ -13,6 +13,7 @@ use crate::matching::Match;
 use crate::referral::content::{Consent, ContactSystem, ReasonFrom};
 use crate::referral::episode::{Attention, AttentionKind, Episode};
 use crate::referral::{Patient, Referral, SafeContact, ServiceId, Sharing};
+use crate::store::queue::{self, ReadAgain};
 use crate::store::{NoteRow, Partner};
 use crate::web::pages::{self, fill};
 use crate::web::when::{When, when};
@@ -36,9 +37,13 @@ pub(super) async fn show(
     let mut tx = app.service.store.begin().await?;
     tx.audit(&standing.episode.programme, Some(id), who.user().as_str(), "opened the referral", now).await?;
     tx.open_alerts_of(id, who.user(), now).await?;
-    tx.commit().await?;
     let store = &app.service.store;
     let content = store.content(id).await?;
+    if standing.episode.is_open() && content.is_some() {
+        // What she sees is what was read last; the practice is asked now, so that what she does next is done on more.
+        tx.enqueue(ReadAgain { referral: id }, queue::once()).await?;
+    }
+    tx.commit().await?;
     let matched = store.matched(id).await?;
     let notes = store.notes(id).await?;
     let partners = store.partners(&standing.episode.programme).await?;

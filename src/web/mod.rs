@@ -22,9 +22,10 @@ mod tests;
 pub mod visitor;
 pub mod when;
 
-use std::future::Future;
+use std::future::{Future, IntoFuture as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use axum::Router;
@@ -33,6 +34,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -57,6 +59,8 @@ pub struct App {
     /// Pages are reached over https: cookies are `__Host-` and Secure.
     pub secure: bool,
     salt: Arc<[u8; 32]>,
+    /// When a write to the store was last seen to work, in seconds since 1970; 0 is never.
+    wrote: Arc<AtomicI64>,
     /// Turns at hashing a password: many at once would take the memory that everything else needs.
     pub(crate) hashing: Arc<Semaphore>,
 }
@@ -75,6 +79,7 @@ impl App {
             service,
             secure,
             salt: Arc::new(crate::random::secret_bytes()),
+            wrote: Arc::default(),
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
         }
     }
@@ -131,8 +136,35 @@ pub async fn serve_router(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    serve_until(listener, router, shutdown, PAGE_TIMEOUT).await
+}
+
+/// Serves until `shutdown`, and not longer than `grace` after it: a visitor who never finishes a request (or only holds
+/// a connection open) must not keep the service from ending.
+async fn serve_until(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    grace: Duration,
+) -> std::io::Result<()> {
     let pages = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, pages).with_graceful_shutdown(shutdown).await
+    let stopping = CancellationToken::new();
+    let stop = stopping.clone();
+    let served = axum::serve(listener, pages).with_graceful_shutdown(async move {
+        shutdown.await;
+        stop.cancel();
+    });
+    let time_is_up = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        result = served.into_future() => result,
+        () = time_is_up => {
+            tracing::warn!("a visitor's connection was still open at the end and was cut");
+            Ok(())
+        }
+    }
 }
 
 /// The kind of help, as a partner reads it before acceptance: neutral, and true of everybody who might be sent.

@@ -3,7 +3,7 @@
 //! A need is always in exactly one place. One that the matcher no longer reads was a misreading and goes, unless
 //! somebody was asked or a person decided something about it: then it waits for a person.
 
-use super::{Draft, Refusal, is_unreadable, words_required};
+use super::{Draft, Refusal, forbids_everybody, is_unreadable, words_required};
 use crate::referral::episode::{
     Actor, Attention, AttentionKind, Cause, Closed, Hold, Moment, Need, NeedState, OfferStatus, PersonAnswer,
     SupportedBy, UNREAD,
@@ -153,6 +153,9 @@ impl Draft {
             Decision::PutBack if state == NeedState::Received => return Err(Refusal::AlreadyDone),
             Decision::PutBack if self.episode.facts.hold.is_some_and(is_unreadable) => return Err(Refusal::Forbidden),
             Decision::PutBack => NeedState::Received,
+            Decision::SupportHerself if self.episode.facts.hold.is_some_and(forbids_everybody) => {
+                return Err(Refusal::Forbidden);
+            }
             Decision::SupportHerself => NeedState::Supported(SupportedBy::Coordinator),
             Decision::KeepBack | Decision::Close(_) => NeedState::Held(Hold::Coordinator),
         };

@@ -45,6 +45,7 @@ create table event (
     effect_id    text,
     primary key (referral_id, seq)
 );
+create index event_first on event (seq) where seq = 1;
 create unique index event_once_for_each_effect on event (effect_id) where effect_id is not null;
 
 -- What the practice told us, as the domain reads it (personal data).
