@@ -208,6 +208,7 @@ mod tests {
             ("born 6th January 1942", "date of birth"),
             ("born on the 6th of Jan 1942", "date of birth"),
             ("at 14, chapel lane", "address"),
+            ("the house with the red door in Chapel Lane", "address"),
         ] {
             let found = found(words, &patient());
             assert!(found.iter().any(|f| f.contains(what)), "{words}: {found:?}");

@@ -158,6 +158,11 @@ impl Tx {
             // Only on a database whose transactions do not lock what they read: let the caller try again.
             return Err(StoreError::Database(sqlx::Error::RowNotFound));
         }
+        // Whoever had been shown who the person is sees nothing more once the offer has ended.
+        let still_open = |id| before.episode.offer(id).is_some_and(|offer| !offer.status.is_final());
+        for offer in episode.offers.iter().filter(|o| o.status.is_final() && still_open(o.id)) {
+            self.end_partner_sessions(offer.id).await?;
+        }
         queue::enqueue_effects(self, &episode, effects.clone(), now).await?;
         Ok(Appended::Now(Box::new(episode), effects))
     }

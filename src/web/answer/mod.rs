@@ -10,6 +10,8 @@
 //! - [`tell`]: how it goes, and worries.
 
 mod code;
+#[cfg(test)]
+mod kept_tests;
 mod page;
 mod person;
 mod reply;

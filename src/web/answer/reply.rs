@@ -9,6 +9,7 @@ use crate::referral::episode::Reason;
 use crate::referral::event::PartnerSaid;
 use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
+use crate::web::visitor::knock;
 use crate::web::{App, PageError};
 
 /// The reasons a partner may give for a no: (value, words, reason), codes of `dos-rejected-reasons-bars` that truly fit.
@@ -19,6 +20,10 @@ const WHY_NOT: [(&str, &str, Reason); 5] = [
     ("42", "It is too far away", Reason::Distance),
     ("99", "Another reason", Reason::Other),
 ];
+
+const HOUR: i64 = 60 * 60;
+/// Nobody who means it asks more.
+const QUESTIONS_AN_HOUR: u32 = 10;
 
 #[derive(Serialize)]
 struct Choice {
@@ -93,6 +98,8 @@ pub(super) async fn question(State(app): State<App>, link: Link, posted: Posted)
         return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     if words.is_some() {
+        // Each is a mail to the duty address; a worry is never held up.
+        knock(&app, &format!("question:{}", link.hash), HOUR, QUESTIONS_AN_HOUR).await?;
         record(&app, &link, &posted, Report::new(PartnerSaid::Asked).with("question", words)).await?;
     }
     Ok(link.to("").into_response())
