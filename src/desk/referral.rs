@@ -284,6 +284,7 @@ impl View<'_> {
                 Consent::Given => "The person agreed",
                 Consent::Declined => "The person said no",
                 Consent::NotRecorded => "No agreement is recorded",
+                Consent::Unreadable => "A record of consent is named that the practice’s system does not give",
             },
             sharing: match content.sharing {
                 Sharing::Full => "Codes, scores and words may go back to the GP",

@@ -260,6 +260,8 @@ pub enum Consent {
     Declined,
     /// Nothing was recorded; whether that suffices is the practice's agreement (`by-referral`).
     NotRecorded,
+    /// The request points to a Consent that cannot be read: it may say no, so nothing leaves under any policy.
+    Unreadable,
 }
 
 /// How the person may be contacted. Travels first, before anything else about them.

@@ -158,5 +158,6 @@ async fn code_page(
 /// Enough of an address to know which mailbox to look in: `j…@charity.example`.
 fn hint(address: &EmailAddress) -> String {
     let first: String = address.as_str().chars().take(1).collect();
-    format!("{first}…@{}", address.domain())
+    // A word joiner, so that a phone does not break the line after the dots.
+    format!("{first}…\u{2060}@{}", address.domain())
 }
