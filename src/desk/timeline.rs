@@ -58,7 +58,13 @@ pub(super) async fn build(app: &App, standing: &Standing, notes: &[NoteRow]) -> 
             what: format!("{}: {}{tries}", words::mail_kind(&mail.kind), words::mail_state(&mail.state)),
             by: None,
             about: about(mail.offer),
-            words: mail.answer.map(|answer| ("The mail server", answer)).into_iter().collect(),
+            // What a server says to a mail that it took interests nobody.
+            words: mail
+                .answer
+                .filter(|_| mail.state != "sent")
+                .map(|answer| ("The mail server", answer))
+                .into_iter()
+                .collect(),
             mail: true,
             order: (at, 0),
         });

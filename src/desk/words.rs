@@ -186,7 +186,11 @@ pub const fn mail(kind: OfferMail) -> &'static str {
 pub fn mail_kind(kind: &str) -> String {
     let known = [OfferMail::Offer, OfferMail::Reminder, OfferMail::Cancellation, OfferMail::PassedOn];
     known.into_iter().find(|m| m.as_str() == kind).map_or_else(
-        || if kind.contains("code") { "One-time code".to_owned() } else { kind.replace('-', " ") },
+        || match kind {
+            _ if kind.contains("code") => "One-time code".to_owned(),
+            _ if kind.contains("alert") => "Alert to the duty address".to_owned(),
+            _ => kind.replace('-', " "),
+        },
         |m| mail(m).to_owned(),
     )
 }
@@ -276,12 +280,12 @@ pub const fn said(said: PartnerSaid) -> &'static str {
     }
 }
 
-/// Who did something, as a name; the machine by ours.
+/// Who did something, as it follows "by"; the machine by our name.
 pub fn actor(by: &Actor) -> String {
     match by {
         Actor::Machine => "Wellbridge".to_owned(),
-        Actor::Practice => "The practice".to_owned(),
-        Actor::Partner => "The partner".to_owned(),
+        Actor::Practice => "the practice".to_owned(),
+        Actor::Partner => "the partner".to_owned(),
         Actor::Coordinator(user) => user.to_string(),
     }
 }
@@ -290,6 +294,7 @@ pub fn actor(by: &Actor) -> String {
 pub fn event(event: &Event) -> (String, Option<String>) {
     let text = match event {
         Event::Received { .. } => "Received from the practice".to_owned(),
+        Event::ContactChanged => "The practice changed how the person may be contacted".to_owned(),
         Event::Updated { .. } => "The practice changed something".to_owned(),
         Event::Withdrawn { by } => return ("Withdrawn".to_owned(), Some(actor(by))),
         Event::Matched { needs, .. } => {

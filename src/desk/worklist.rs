@@ -77,9 +77,16 @@ pub(super) async fn show(
         .failing_edges()
         .await?
         .into_iter()
+        .filter(|(what, ..)| is_hers(&app, &who, what))
         .map(|(what, at, why)| (what, when(at, now), why))
         .collect();
     pages::render("desk/worklist.html", fill! { frame => who.frame(), rows, alerts, failing, all_open })
+}
+
+/// A failing practice is shown to its own programme's people; the mail server and a feed serve every programme.
+fn is_hers(app: &App, who: &SignedIn, edge: &str) -> bool {
+    let practice = edge.split(':').find_map(|part| app.service.practice(&part.into()));
+    practice.is_none_or(|practice| who.account.programmes.contains(&practice.programme))
 }
 
 fn alert_line(app: &App, alert: &AlertRow) -> AlertLine {
@@ -93,7 +100,7 @@ fn alert_line(app: &App, alert: &AlertRow) -> AlertLine {
 
 fn worklist_row(app: &App, row: &ReferralRow) -> Row {
     let (tag, tone, line, press) = why(app, row);
-    let since = row.episode.attention.iter().map(|a| a.since).min().filter(|_| press < 2).unwrap_or(row.since);
+    let since = row.episode.attention.iter().map(|a| a.since).min().unwrap_or(row.since);
     let programme = app.service.programme(&row.programme).map_or(row.programme.to_string(), |p| p.name.to_string());
     let practice = app.service.practice(&row.practice).map_or(row.practice.to_string(), |p| p.name.to_string());
     Row {
@@ -112,7 +119,7 @@ fn worklist_row(app: &App, row: &ReferralRow) -> Row {
     }
 }
 
-/// Why a row waits: the most pressing matter of all it has. 0 is safety, 1 is to be looked at, 2 waits, 3 is under way.
+/// Why a row waits: the most pressing matter of all it has. 0 is safety, 1 waits, 2 is under way.
 fn why(app: &App, row: &ReferralRow) -> (&'static str, Tone, String, u8) {
     let matter = row.episode.attention.iter().map(|a| a.kind).min();
     if let Some(kind) = matter.filter(|kind| words::is_safety(*kind)) {
@@ -123,13 +130,17 @@ fn why(app: &App, row: &ReferralRow) -> (&'static str, Tone, String, u8) {
         let (tag, line) = words::hold(Hold::Safety);
         return (tag, Tone::Safety, line.to_owned(), 0);
     }
+    if row.episode.is_open() && (row.episode.facts.urgent || row.hold == Some(Hold::Urgent)) {
+        let (tag, line) = words::hold(Hold::Urgent);
+        return (tag, Tone::Safety, line.to_owned(), 0);
+    }
     if let Some(kind) = matter {
         let (tag, line) = words::attention(kind);
         return (tag, Tone::Waits, line.to_owned(), 1);
     }
     if let Some(why) = row.hold {
         let (tag, line) = words::hold(why);
-        return (tag, Tone::Waits, row.explanation.clone().unwrap_or_else(|| line.to_owned()), 2);
+        return (tag, Tone::Waits, row.explanation.clone().unwrap_or_else(|| line.to_owned()), 1);
     }
     let state = row.episode.state();
     let (tag, tone) = words::state(state);
@@ -144,7 +155,7 @@ fn why(app: &App, row: &ReferralRow) -> (&'static str, Tone, String, u8) {
         Some(state) => words::need(state).1.to_owned(),
         None => String::new(),
     };
-    (tag, tone, line, if state == ReferralState::Proposed { 2 } else { 3 })
+    (tag, tone, line, if state == ReferralState::Proposed { 1 } else { 2 })
 }
 
 /// "80s": enough to tell rows apart on a screen that others may see.

@@ -62,7 +62,7 @@ pub struct Asked {
 }
 
 /// Requests remembered; older ones are forgotten.
-const REMEMBERED: usize = 10_000;
+const REMEMBERED: usize = 100_000;
 
 struct Shared {
     base: String,

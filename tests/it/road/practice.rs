@@ -9,6 +9,7 @@ use wellbridge::demo::practice::Fault;
 use wellbridge::referral::episode::{Actor, FilingStatus, Hold};
 use wellbridge::referral::event::Event;
 use wellbridge::referral::{PracticeId, UserId};
+use wellbridge::store::ListFilter;
 
 use super::on_both;
 use crate::support::story::{Sent, Story};
@@ -31,7 +32,7 @@ async fn a_bad_entry_never_costs_a_page_and_is_held_once() {
         for _ in 0..3 {
             world.poll().await;
         }
-        let all = world.service.store.list(&Default::default()).await.unwrap();
+        let all = world.service.store.list(&ListFilter::default()).await.unwrap();
         assert_eq!(all.len(), 2, "once");
         // Put right at the practice, it goes on by itself.
         world.record.change("Patient", &bad.patient, |p| p["identifier"][0]["value"] = "9990300003".into()).await;
@@ -72,7 +73,7 @@ async fn entries_of_another_shape_are_held_once_each_and_the_rest_goes_on() {
     let good = world.gp_sends(&Story::lonely()).await;
     assert_eq!(world.state(&good).await, "offered");
     let held = async || {
-        let rows = world.service.store.list(&Default::default()).await.unwrap();
+        let rows = world.service.store.list(&ListFilter::default()).await.unwrap();
         rows.into_iter().filter(|row| row.hold.is_some() && row.explanation.is_some()).count()
     };
     let once = held().await;

@@ -4,7 +4,7 @@ use wellbridge::referral::content::RequestStatus;
 use wellbridge::referral::episode::{Facts, Hold, NeedState, ReferralState};
 use wellbridge::referral::facts::{ConsentPolicy, facts as read_facts};
 use wellbridge::referral::{Referral, ReferralId};
-use wellbridge::store::{Store, TakenIn};
+use wellbridge::store::{ListFilter, Store, TakenIn};
 
 use super::Place;
 use super::fixtures::{
@@ -122,13 +122,13 @@ async fn poll_unreadable(place: &Place, version: &str, hold: Hold, minute: i64) 
 pub(crate) async fn an_unreadable_entry_is_held_once_and_goes_on_when_put_right(place: &Place) {
     let TakenIn::New(id) = poll_unreadable(place, "1", Hold::NoSubject, 0).await else { panic!("not new") };
     assert_eq!(poll_unreadable(place, "1", Hold::NoSubject, 1).await, TakenIn::Same);
-    let row = &place.store.list(&Default::default()).await.unwrap()[0];
+    let row = &place.store.list(&ListFilter::default()).await.unwrap()[0];
     assert_eq!((row.id, row.state.as_str(), row.hold), (id, "held", Some(Hold::NoSubject)));
     assert!(row.explanation.as_deref().is_some_and(|why| why.contains("subject is missing")));
     assert_eq!(place.store.raw(id).await.unwrap().len(), 2);
     // The patient was put right; the request's own version stays.
     assert_eq!(poll(place, &referral("sr-1", "1"), 5).await, TakenIn::Changed(id));
-    let row = &place.store.list(&Default::default()).await.unwrap()[0];
+    let row = &place.store.list(&ListFilter::default()).await.unwrap()[0];
     assert_eq!((row.state.as_str(), row.explanation.as_deref()), ("received", None));
 }
 
