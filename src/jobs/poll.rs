@@ -168,6 +168,8 @@ async fn read_page(
         None => PollFrom::Since(since(service, practice).await?),
     };
     let page = system.poll(&from).await?;
+    // `_lastUpdated` is stamped by the practice's clock: where that one is behind ours, the cursor goes by it.
+    place.began = page.server_time.filter(|_| place.pages == 0).map_or(place.began, |theirs| theirs.min(place.began));
     take_in(service, practice, programme, page.inputs).await?;
     place.missing += page.missing;
     place.pages += 1;

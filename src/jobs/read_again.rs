@@ -20,7 +20,13 @@ impl Effect for ReadAgain {
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
-        read_again(service, self.referral).await?;
+        match read_again(service, self.referral).await {
+            Ok(_) => {}
+            // An entry that never had an id to be read by: what is known of it stays, and it already waits for a person.
+            Err(JobError::Effect(EffectError::GiveUp { .. }))
+                if service.store.content(self.referral).await?.is_none() => {}
+            Err(error) => return Err(error),
+        }
         nothing_to_do(service, attempt).await
     }
 

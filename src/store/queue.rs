@@ -29,7 +29,8 @@ pub struct PollPractice {
 /// How far a poll has come that is too long for one job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PollPlace {
-    /// When its first page was asked for: where the cursor moves to after its last.
+    /// When its first page was asked for, by the earlier of our clock and the practice's: where the cursor moves to after
+    /// its last.
     pub began: Timestamp,
     /// The page to ask for, as the adapter gave it; none for the first.
     pub next: Option<String>,

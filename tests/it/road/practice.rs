@@ -15,8 +15,9 @@ use super::on_both;
 use crate::support::story::{Sent, Story};
 use crate::support::world::{DUTY, Plan, World};
 
+/// When the cursor was moved last.
 async fn cursor(world: &World) -> Option<jiff::Timestamp> {
-    world.service.store.cursor(&PracticeId::new("burton-croft")).await.unwrap().since
+    world.service.store.cursor(&PracticeId::new("burton-croft")).await.unwrap().polled
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,6 +171,19 @@ async fn a_poll_too_long_for_one_job_goes_on_in_the_next() {
     assert!(cursor(&world).await > before, "it came to its end");
     assert_eq!(world.service.store.failing_edges().await.unwrap(), []);
     assert!(world.jobs_of("poll_practice", "completed").await >= jobs + 3, "no job read more than its share");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cursor_goes_by_the_practices_clock_where_that_is_behind() {
+    let world = Plan::usual().open().await;
+    world.poll().await;
+    let cursor = world.service.store.cursor(&PracticeId::new("burton-croft")).await.unwrap();
+    let behind = cursor.polled.unwrap().duration_since(cursor.since.unwrap());
+    assert!(
+        behind > SignedDuration::from_mins(110),
+        "the story's clock is two hours ahead of the server's: {behind:?}"
+    );
     world.ends_well().await;
 }
 
