@@ -479,6 +479,15 @@ impl Episode {
         self.needs.iter().any(|n| !n.state.is_final())
     }
 
+    /// Somebody has taken the person on, or something is owed to the record: who the person is must not change now.
+    pub fn was_taken_on(&self) -> bool {
+        use OfferStatus::{Accepted, Completed, Failed, InProgress, OnHold};
+        let taken = |o: &Offer| {
+            o.identity_seen || matches!(o.status, Accepted | InProgress | OnHold | Completed | Failed(_))
+        };
+        !self.filings.is_empty() || self.person == PersonAnswer::Accepted || self.offers.iter().any(taken)
+    }
+
     /// Why a person is needed, the most pressing reason first.
     pub fn hold(&self) -> Option<Hold> {
         self.needs.iter().filter_map(|n| if let NeedState::Held(why) = n.state { Some(why) } else { None }).min()

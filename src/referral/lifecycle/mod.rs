@@ -110,6 +110,11 @@ pub const fn forbids_showing(why: Hold) -> bool {
     forbids_everybody(why) && !matches!(why, Hold::NotActive)
 }
 
+/// Holds under which it is not certain in whose record anything would be written.
+pub const fn whose_record_is_unknown(why: Hold) -> bool {
+    matches!(why, Hold::UnreadableRequest | Hold::NoSubject | Hold::BadNhsNumber | Hold::PatientUnreadable)
+}
+
 /// The request, or its patient, could not be read at all: there is nothing to match.
 const fn is_unreadable(why: Hold) -> bool {
     matches!(

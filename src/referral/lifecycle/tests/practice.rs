@@ -142,7 +142,21 @@ fn an_unreadable_request_waits_for_a_person_and_goes_on_once_it_was_put_right() 
 #[test]
 fn nothing_is_filed_while_it_is_not_certain_whose_record_it_would_be() {
     let road = Road::new(held(Hold::BadNhsNumber)).then(&decide(UNREAD, Decision::Close(Closed::NotForUs)));
-    assert_eq!((road.need(UNREAD), road.filed()), (NeedState::Closed(Closed::NotForUs), vec![]));
+    let filing = &road.episode.filings[0];
+    assert_eq!((road.need(UNREAD), filing.status), (NeedState::Closed(Closed::NotForUs), FilingStatus::Refused));
+    assert!(!road.effects.iter().any(|e| matches!(e, Effect::File(..))), "nothing is written yet");
+    assert_eq!((road.matters(), road.alerts()), (vec![AttentionKind::FilingRefused], vec![Alert::FilingRefused]));
+    let again = Event::FilingRequeued { filing: filing.id, by: she() };
+    let moment = Moment::Closed(Closed::NotForUs);
+    assert_eq!(road.clone().then(&again).effects, [Effect::File(filing.id, moment)], "once it was put right");
+}
+
+#[test]
+fn what_never_was_a_referral_owes_the_record_nothing() {
+    for why in [Hold::UnreadableRequest, Hold::NoSubject] {
+        let road = Road::new(held(why)).then(&decide(UNREAD, Decision::Close(Closed::NotForUs)));
+        assert_eq!((road.filed(), road.matters()), (vec![], vec![]));
+    }
 }
 
 fn safety(needs: Vec<Placed>) -> Event {
