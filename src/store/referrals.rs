@@ -8,6 +8,7 @@ use super::rows::{at, from_json, from_word, json, key, ms};
 use super::{Appended, Standing, Store, StoreError, Tx};
 use crate::matching::Match;
 use crate::practice::{RawFhir, Unreadable};
+use crate::referral::content::RequestStatus;
 use crate::referral::episode::{Episode, Facts, Hold};
 use crate::referral::event::Event;
 use crate::referral::facts::under_history;
@@ -179,7 +180,8 @@ impl Tx {
         };
         let id = known.episode.id;
         let facts = under_history(facts, referral.status, Some(known.episode.facts));
-        let told_before = self.content_in(id).await?.is_some_and(|stored| same_content(stored, referral));
+        let stored = self.content_in(id).await?;
+        let told_before = stored.as_ref().is_some_and(|stored| same_content(stored.clone(), referral));
         // The patient, the consent or the Task may change while the request keeps its version.
         if known.source.version == source.version && told_before && known.episode.facts == facts {
             self.read_at(id, source, now).await?;
@@ -197,7 +199,18 @@ impl Tx {
                 Err(error) => Err(error),
             };
         }
-        self.changed(id, facts, now).await
+        if !known.episode.is_open() && was_sent_again(stored.as_ref(), referral) {
+            self.record(id, &Event::SentAgain { facts }, None, now, now).await?;
+            return Ok(TakenIn::Changed(id));
+        }
+        let taken_in = self.changed(id, facts, now).await?;
+        if stored.is_some_and(|stored| is_told_otherwise(&stored, referral)) {
+            match self.record(id, &Event::Outdated, None, now, now).await {
+                Ok(_) | Err(StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(taken_in)
     }
 
     /// Takes in an entry that could not be read: a referral held, once.
@@ -370,11 +383,8 @@ impl Tx {
         scores: Ons4,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut query = sqlx::query(PUT_SCORE)
-            .bind(id.to_string())
-            .bind(programme.as_str())
-            .bind(offer.to_string())
-            .bind(moment);
+        let mut query =
+            sqlx::query(PUT_SCORE).bind(id.to_string()).bind(programme.as_str()).bind(offer.to_string()).bind(moment);
         for score in [scores.satisfied, scores.worthwhile, scores.happy, scores.anxious] {
             query = query.bind(i64::from(u8::from(score)));
         }
@@ -494,6 +504,20 @@ impl Store {
 fn same_content(mut stored: Referral, now: &Referral) -> bool {
     stored.source = now.source.clone();
     stored == *now
+}
+
+/// Whether a practice asks once more in a request that is over here: it took the request up again, or wrote something
+/// else in it. A new telephone number or address is no new request.
+fn was_sent_again(stored: Option<&Referral>, now: &Referral) -> bool {
+    now.status == RequestStatus::Active
+        && stored.is_none_or(|stored| {
+            stored.status != now.status || stored.reasons != now.reasons || stored.priority != now.priority
+        })
+}
+
+/// Whether whoever took the person on knows something that no longer holds: how to reach them safely, or who they are.
+fn is_told_otherwise(stored: &Referral, now: &Referral) -> bool {
+    stored.safe_contact != now.safe_contact || !stored.patient.is_same_person(&now.patient)
 }
 
 fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {

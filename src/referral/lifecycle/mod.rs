@@ -124,10 +124,12 @@ const fn is_unreadable(why: Hold) -> bool {
 }
 
 /// What the coordination Task can tell apart; when it changes, the Task is written.
-fn coarse_key(episode: &Episode) -> (ReferralState, Vec<(OfferStatus, bool)>, usize) {
-    let offers = episode.offers.iter().filter(|o| !o.status.is_final()).map(|o| (o.status, o.booked)).collect();
+fn coarse_key(episode: &Episode) -> (ReferralState, Vec<(OfferStatus, bool, bool)>, bool, usize) {
+    let open = episode.offers.iter().filter(|o| !o.status.is_final());
+    let offers = open.map(|o| (o.status, o.booked, o.missed)).collect();
+    let withdrawing = episode.state() == ReferralState::Withdrawn && episode.offers.iter().any(|o| o.notice_owed);
     let filed = episode.filings.iter().filter(|f| f.status == FilingStatus::Filed).count();
-    (episode.state(), offers, filed)
+    (episode.state(), offers, withdrawing, filed)
 }
 
 /// A step being taken.
@@ -143,6 +145,8 @@ impl Draft {
         match event {
             Event::Received { .. } => Err(Refusal::AlreadyDone),
             Event::Updated { facts } => self.updated(*facts),
+            Event::SentAgain { facts } => self.sent_again(*facts),
+            Event::Outdated => self.outdated(),
             Event::Withdrawn { .. } => self.withdrawn(),
             Event::Matched { needs, safety } => self.matched(needs, *safety),
             Event::Offered { .. } => self.offered(event),
@@ -205,6 +209,7 @@ impl Draft {
         if let Some(offer) = self.episode.offers.iter_mut().find(|o| o.id == id && !o.status.is_final()) {
             offer.status = OfferStatus::Cancelled(cause);
             if offer.mailed {
+                offer.notice_owed = true;
                 self.effects.push(Effect::Mail(id, OfferMail::Cancellation));
             }
         }
@@ -216,11 +221,14 @@ impl Draft {
         }
     }
 
-    /// Puts a matter before the coordinator; the very same matter still lying there is not put there twice.
-    fn attend(&mut self, kind: AttentionKind, offer: Option<OfferId>, note: Option<NoteId>) {
-        if !self.episode.attention.iter().any(|a| a.kind == kind && a.offer == offer && a.note == note) {
+    /// Puts a matter before the coordinator; the very same matter still lying there is not put there twice. Whether it
+    /// is a new one.
+    fn attend(&mut self, kind: AttentionKind, offer: Option<OfferId>, note: Option<NoteId>) -> bool {
+        let new = !self.episode.attention.iter().any(|a| a.kind == kind && a.offer == offer && a.note == note);
+        if new {
             self.episode.attention.push(Attention { kind, offer, note, since: self.now });
         }
+        new
     }
 }
 

@@ -3,7 +3,7 @@
 //! A need is always in exactly one place. One that the matcher no longer reads was a misreading and goes, unless
 //! somebody was asked or a person decided something about it: then it waits for a person.
 
-use super::{Draft, Refusal, is_unreadable, words_required};
+use super::{Draft, Refusal, forbids_everybody, is_unreadable, words_required};
 use crate::referral::episode::{
     Actor, AttentionKind, Cause, Closed, Hold, Moment, Need, NeedState, OfferStatus, PersonAnswer, SupportedBy, UNREAD,
 };
@@ -157,6 +157,10 @@ impl Draft {
         };
         if to == state {
             return Err(Refusal::AlreadyDone);
+        }
+        // Nobody takes up support against consent or after a death, and no code of theirs says so.
+        if decision == Decision::SupportHerself && self.episode.facts.hold.is_some_and(forbids_everybody) {
+            return Err(Refusal::Forbidden);
         }
         if let Some((offer, _)) = open {
             self.cancel(offer, Cause::Superseded);

@@ -38,6 +38,25 @@ impl Draft {
         Ok(())
     }
 
+    /// What was over is sent again: it stays over, and a person looks at once, since nobody else reads what it says.
+    pub(super) fn sent_again(&mut self, facts: Facts) -> Result<(), Refusal> {
+        if self.episode.is_open() {
+            return Err(Refusal::Illegal);
+        }
+        self.episode.facts = facts;
+        self.episode.inputs += 1;
+        self.attend(AttentionKind::SentAgain, None, None);
+        self.alert(Alert::SentAgain);
+        Ok(())
+    }
+
+    /// What whoever took the person on was told no longer holds. Nobody has taken them on: nothing to do.
+    pub(super) fn outdated(&mut self) -> Result<(), Refusal> {
+        let before = self.episode.attention.len();
+        self.tell_who_supports();
+        if self.episode.attention.len() == before { Err(Refusal::AlreadyDone) } else { Ok(()) }
+    }
+
     pub(super) fn withdrawn(&mut self) -> Result<(), Refusal> {
         if !self.episode.is_open() {
             return Err(Refusal::AlreadyDone);
