@@ -297,9 +297,9 @@ pub fn actor(by: &Actor) -> String {
 pub fn event(event: &Event) -> (String, Option<String>) {
     let text = match event {
         Event::Received { .. } => "Received from the practice".to_owned(),
+        Event::ContactChanged => "The practice changed how the person may be contacted, or who they are".to_owned(),
         Event::Updated { .. } => "The practice changed something".to_owned(),
         Event::SentAgain { .. } => "The practice sent it again after it had ended".to_owned(),
-        Event::Outdated => "What whoever helps was told no longer holds".to_owned(),
         Event::Withdrawn { by } => return ("Withdrawn".to_owned(), Some(actor(by))),
         Event::Matched { needs, .. } => {
             let places: Vec<String> = needs

@@ -100,7 +100,7 @@ pub(super) fn consent(consent: crate::referral::Consent, policy: super::ConsentP
     use crate::referral::Consent;
     let kind = match (consent, policy) {
         (Consent::Declined, _) => SafetyKind::ConsentDeclined,
-        (Consent::NotRecorded, super::ConsentPolicy::Recorded) => SafetyKind::ConsentMissing,
+        (Consent::NotRecorded, super::ConsentPolicy::Recorded) | (Consent::Unreadable, _) => SafetyKind::ConsentMissing,
         (Consent::Given, _) | (Consent::NotRecorded, super::ConsentPolicy::ByReferral) => return None,
     };
     Some(Finding { kind, evidence: Evidence { quote: String::new(), rule: "consent".to_owned() } })

@@ -1,8 +1,7 @@
 //! The partner: the third-sector organisation that is asked, in plain mail and on one plain page.
 //!
 //! - [`mail`] is what a mail may say, [`templates`] how it says it, [`plain`] what keeps texts from elsewhere harmless;
-//! - [`message`] is a mail as it travels, [`mailer`] sends it, [`smtp_reply`] reads the server's answer, [`schedule`]
-//!   says when to try again;
+//! - [`message`] is a mail as it travels, [`mailer`] sends it, [`smtp_reply`] reads the server's answer;
 //! - [`token`] opens a partner's page.
 
 pub mod address;
@@ -12,7 +11,6 @@ pub mod mailer;
 pub mod message;
 pub mod offering;
 pub mod plain;
-pub mod schedule;
 mod server_key;
 pub mod smtp_reply;
 pub mod templates;

@@ -19,7 +19,9 @@ pub trait PracticeSystem: Send + Sync {
     /// Entries are parsed one by one: a bad entry is an [`Input::Unreadable`], never an error of the page.
     async fn poll(&self, from: &PollFrom) -> Result<Page, EffectError>;
 
-    /// Reads one request again, with its patient and consent, as the record stands now.
+    /// Reads one request again, with its patient and consent, as the record stands now. What is not there is looked
+    /// for a second time some seconds later before it counts as gone. A source that is no request's id (an entry that
+    /// never had one) cannot be read again: [`EffectError::GiveUp`], nothing is asked, and what is known stays.
     async fn read(&self, source: &Source) -> Result<Input, EffectError>;
 
     /// Writes one clinical filing; doing it twice writes it once.
@@ -53,9 +55,12 @@ pub struct Page {
     pub matches: u64,
     /// `Bundle.total` of the search this page belongs to, where the server says it.
     pub total: Option<u64>,
-    /// On the last page of each search: how many matches its `total` promised that never came. More than none means:
-    /// read once more from the start, then alert and leave the cursor where it is.
+    /// On the last page of each search: how many different matches its pages promised that never came (told by `total`,
+    /// or by one that came twice because the pages moved meanwhile). More than none means: read once more from the start, then alert and leave the cursor where it is.
     pub missing: u64,
+    /// The practice's clock when it answered this page (its `Date` header, whole seconds), where it says it. What was
+    /// "changed since" is judged by that clock: a cursor may stand no later than it said on the first page.
+    pub server_time: Option<Timestamp>,
     /// What to ask for next, opaque; it may hold an address of the practice's system, so it is not for logs.
     pub next: Option<String>,
 }

@@ -173,6 +173,12 @@ impl Patient {
         }
     }
 
+    /// Where the person lives is neither shown nor matched on: the record is restricted, or what it says of a home is no
+    /// longer so (deceased, no longer registered).
+    pub const fn whereabouts_are_closed(&self) -> bool {
+        self.restricted || self.deceased || self.left_practice
+    }
+
     /// `A B` for Alison Barraclough: enough to tell rows apart on a screen that others may see.
     pub fn initials(&self) -> String {
         let name = self.name.as_deref().unwrap_or("");
@@ -283,6 +289,8 @@ pub enum Consent {
     Declined,
     /// Nothing was recorded; whether that suffices is the practice's agreement (`by-referral`).
     NotRecorded,
+    /// The request points to a Consent that cannot be read: it may say no, so nothing leaves under any policy.
+    Unreadable,
 }
 
 /// How the person may be contacted. Travels first, before anything else about them.

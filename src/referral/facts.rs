@@ -27,6 +27,7 @@ pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
         () if referral.consent == Consent::NotRecorded && consent == ConsentPolicy::Recorded => {
             Some(Hold::ConsentMissing)
         }
+        () if referral.consent == Consent::Unreadable => Some(Hold::ConsentMissing),
         () if patient.left_practice => Some(Hold::LeftPractice),
         () if patient.restricted => Some(Hold::Restricted),
         () if referral.safe_contact == SafeContact::Prohibited => Some(Hold::ContactProhibited),
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn each_thing_that_forbids_sending_is_found() {
-        let table: [Row; 14] = [
+        let table: [Row; 15] = [
             ("nothing", |_| {}, None, None),
             ("a draft", |r| r.status = RequestStatus::Draft, Some(Hold::NotActive), Some(Hold::NotActive)),
             ("paused", |r| r.status = RequestStatus::OnHold, Some(Hold::NotActive), Some(Hold::NotActive)),
@@ -93,6 +94,7 @@ mod tests {
             ("dead", |r| r.patient.deceased = true, Some(Hold::Deceased), Some(Hold::Deceased)),
             ("no", |r| r.consent = Consent::Declined, Some(Hold::ConsentDeclined), Some(Hold::ConsentDeclined)),
             ("no word", |r| r.consent = Consent::NotRecorded, Some(Hold::ConsentMissing), None),
+            ("lost", |r| r.consent = Consent::Unreadable, Some(Hold::ConsentMissing), Some(Hold::ConsentMissing)),
             ("moved", |r| r.patient.left_practice = true, Some(Hold::LeftPractice), Some(Hold::LeftPractice)),
             ("restricted", |r| r.patient.restricted = true, Some(Hold::Restricted), Some(Hold::Restricted)),
             (

@@ -205,7 +205,7 @@ impl Tx {
         }
         let taken_in = self.changed(id, facts, now).await?;
         if stored.is_some_and(|stored| is_told_otherwise(&stored, referral)) {
-            match self.record(id, &Event::Outdated, None, now, now).await {
+            match self.record(id, &Event::ContactChanged, None, now, now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }

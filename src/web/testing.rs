@@ -93,7 +93,7 @@ pub(crate) struct FakePractice {
 #[async_trait::async_trait]
 impl PracticeSystem for FakePractice {
     async fn poll(&self, _: &PollFrom) -> Result<Page, EffectError> {
-        Ok(Page { inputs: Vec::new(), matches: 0, total: None, missing: 0, next: None })
+        Ok(Page { inputs: Vec::new(), matches: 0, total: None, missing: 0, server_time: None, next: None })
     }
     async fn read(&self, _: &Source) -> Result<Input, EffectError> {
         if self.down.load(Ordering::SeqCst) {

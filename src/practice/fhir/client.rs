@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, Response, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -60,11 +61,18 @@ pub struct Limits {
     pub answer: Duration,
     /// Most bytes read of one answer, after decompression.
     pub body: usize,
+    /// How long after a first "not there" the same is asked again before it counts.
+    pub confirm: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), answer: Duration::from_secs(12), body: 10 * 1024 * 1024 }
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(12),
+            body: 10 * 1024 * 1024,
+            confirm: Duration::from_secs(3),
+        }
     }
 }
 
@@ -77,6 +85,10 @@ pub(super) struct Answer {
     pub(super) location: Option<String>,
     /// `ETag`, as it must be given back in `If-Match`.
     pub(super) etag: Option<String>,
+    /// `Retry-After`: what a transaction's answer says for entries that must wait.
+    pub(super) wait: Option<Duration>,
+    /// `Date`: the server's own clock.
+    pub(super) date: Option<Timestamp>,
 }
 
 impl Answer {
@@ -147,7 +159,7 @@ impl Client {
             let bundle = answer.value()?;
             let found = json::list(&bundle["entry"]).map(|e| &e["resource"]).find(|r| r["id"] == id);
             let raw = found.ok_or(Fault::Missing)?.to_string();
-            return Ok(Answer { raw, location: None, etag: None });
+            return Ok(Answer { raw, location: None, etag: None, ..answer });
         }
         let url = self.resource(kind, id)?;
         self.send(Method::GET, url, |r| r, Sort::Read).await
@@ -183,7 +195,7 @@ impl Client {
         &self,
         kind: &str,
         id: &str,
-        resource: &Value,
+        body: String,
         if_match: Option<&str>,
     ) -> Result<Answer, Fault> {
         if NhsNumber::parse(id).is_ok() {
@@ -192,7 +204,6 @@ impl Client {
             return Err(Fault::Effect(EffectError::NeedsPerson { why }));
         }
         let url = self.resource(kind, id)?;
-        let body = resource.to_string();
         let headers = |mut r: RequestBuilder| {
             if let Some(version) = if_match {
                 r = r.header(header::IF_MATCH, version);
@@ -297,7 +308,8 @@ impl Client {
             return Err(Fault::Effect(unclear(sort, &format!("the practice's system said yes and sent {what}"))));
         }
         let location = head.location.as_deref().and_then(|l| reference_in(l, &self.base));
-        Ok(Answer { raw, location, etag: head.etag })
+        let wait = head.wait(self.clock.now());
+        Ok(Answer { raw, location, date: head.date(), etag: head.etag, wait })
     }
 
     async fn body(&self, mut response: Response, sort: Sort) -> Result<String, Fault> {

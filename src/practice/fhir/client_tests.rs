@@ -1,7 +1,5 @@
 //! What the door lets through and what it refuses, before any request is made.
 
-use jiff::Timestamp;
-
 use super::*;
 
 fn door(base: &str) -> Client {

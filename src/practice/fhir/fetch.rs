@@ -3,7 +3,8 @@
 //! Two sorts of things are fetched. Without the *essential* (the request, its patient) there is no referral, so a
 //! transient failure is an error of the page and the whole page is read again. The *welcome* (who asked, conditions,
 //! consents) may be something that this system does not offer; then it is done without. A system that asks to wait, or
-//! shuts the door, is an error either way: a consent that could not be read is not a consent that is not there.
+//! shuts the door, is an error either way: a consent that could not be read is not a consent that is not there. So is a
+//! patient's list of consents that comes in part; one that a request points to and nobody gives is `intake`'s to say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,17 +12,20 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::bundle;
-use super::client::{Client, Fault};
+use super::bundle::{self, SearchPage};
+use super::client::{Answer, Client, Fault};
 use super::intake::references;
 use super::json;
 use super::resolver::{Known, Resource, Target};
 use crate::effect::EffectError;
+use crate::referral::NhsNumber;
 
 /// Requests under way at one time to one practice.
 const AT_ONCE: usize = 4;
 /// Values in one search.
 const BATCH: usize = 50;
+/// Pages read of what belongs to one person.
+const MOST_PAGES: u8 = 20;
 /// What may be fetched because a request refers to it.
 const FOLLOWED: &[&str] = &[
     "Patient",
@@ -115,6 +119,7 @@ impl Ask {
                 Err(error)
             }
             Err(_) if self.param == "_id" && is_essential(&self.kind) => self.singly(values).await,
+            Err(Fault::Changed(_)) => Err(unread()),
             // Not offered here.
             Err(_) => Ok(Vec::new()),
         }
@@ -128,7 +133,7 @@ impl Ask {
 
     async fn one(self, value: String) -> Result<Vec<Arc<Resource>>, EffectError> {
         if self.param != "_id" {
-            return Ok(self.search(&value).await.map(|(found, _)| found)?);
+            return self.every_page(&value).await;
         }
         match self.client.read(&self.kind, &value).await {
             // A resource that is no JSON is as good as not there: its request is held, the page goes on.
@@ -143,14 +148,41 @@ impl Ask {
         }
     }
 
+    /// All that one value finds: the consent that says no may lie on the second page.
+    async fn every_page(&self, value: &str) -> Result<Vec<Arc<Resource>>, EffectError> {
+        let mut page = bundle::read(&self.first_page(value).await?.raw)?;
+        let mut found = self.found(&page);
+        let mut total = page.total;
+        for _ in 0..MOST_PAGES {
+            let Some(next) = page.next.as_deref().filter(|next| !names_a_person(next, value)) else { break };
+            page = bundle::read(&self.client.page(self.client.link(next)?).await?.raw)?;
+            found.extend(self.found(&page));
+            total = total.max(page.total);
+        }
+        let whole = page.next.is_none() && total.is_none_or(|total| total <= found.len() as u64);
+        if whole || self.kind != "Consent" { Ok(found) } else { Err(unread()) }
+    }
+
     async fn search(&self, value: &str) -> Result<(Vec<Arc<Resource>>, Whole), Fault> {
-        let form = [(self.param, value), ("_count", "200")];
-        let page = bundle::read(&self.client.search(&self.kind, &form).await?.raw)?;
-        let ours = |r: &Arc<Resource>| json::kind(&r.value) == self.kind;
-        let found: Vec<Arc<Resource>> = page.entries.iter().filter_map(|e| e.resource.clone()).filter(ours).collect();
+        let page = bundle::read(&self.first_page(value).await?.raw)?;
+        let found = self.found(&page);
         let cut = page.next.is_some() || page.total.is_some_and(|total| total > found.len() as u64);
         Ok((found, if cut { Whole::No } else { Whole::Yes }))
     }
+
+    async fn first_page(&self, value: &str) -> Result<Answer, Fault> {
+        self.client.search(&self.kind, &[(self.param, value), ("_count", "200")]).await
+    }
+
+    fn found(&self, page: &SearchPage) -> Vec<Arc<Resource>> {
+        let ours = |r: &Arc<Resource>| json::kind(&r.value) == self.kind;
+        page.entries.iter().filter_map(|e| e.resource.clone()).filter(ours).collect()
+    }
+}
+
+/// What should be there was not given whole: an error of the page, so that nobody's "no" is overlooked.
+fn unread() -> EffectError {
+    EffectError::retry("the practice's system did not give all that belongs to a request")
 }
 
 /// Whether a search gave all it found.
@@ -185,6 +217,12 @@ fn want(wanted: &mut Wanted, known: &Known, reference: &Value, fallback: Option<
         }
         _ => {}
     }
+}
+
+/// Whether a next page's address holds the NHS number that was asked for: then it stays unread.
+fn names_a_person(next: &str, value: &str) -> bool {
+    let last = value.rsplit(['/', '|']).next().unwrap_or("");
+    NhsNumber::parse(last).is_ok() && next.contains(last)
 }
 
 /// A token's parts may hold what separates tokens.

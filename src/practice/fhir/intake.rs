@@ -17,7 +17,7 @@ use super::{contact, patient, requester, scores};
 use crate::practice::{Input, RawFhir, Unreadable};
 use crate::referral::content::{Priority, Reason, ReasonFrom};
 use crate::referral::episode::Hold;
-use crate::referral::{Patient, PracticeId, Referral, SafeContact, Source};
+use crate::referral::{Consent, Patient, PracticeId, Referral, SafeContact, Source};
 
 /// What reading needs beside the request itself.
 #[derive(Clone, Copy)]
@@ -142,7 +142,7 @@ impl Reader<'_> {
             requester: requester::requester(request, &practice, self.known, self.now),
             practice_name: practice.name,
             reasons: self.reasons(request, task),
-            consent: consent::decide(request, &consents, self.mappings, self.now),
+            consent: self.consent(request, &consents),
             safe_contact: self.safe_contact(request, task, record, &person),
             sharing: consent::sharing(request, &consents, self.mappings),
             baseline: scores::baseline(self.supporting(request), &self.mappings.ons4),
@@ -257,6 +257,20 @@ impl Reader<'_> {
         }
     }
 
+    fn consent(&self, request: &Value, found: &[Found<'_>]) -> Consent {
+        match consent::decide(request, found, self.mappings, self.now) {
+            Consent::Declined => Consent::Declined,
+            // It may be the one that says no.
+            _ if self.has_unread_consent(request) => Consent::Unreadable,
+            decision => decision,
+        }
+    }
+
+    fn has_unread_consent(&self, request: &Value) -> bool {
+        json::list(&request["supportingInfo"])
+            .any(|reference| names_consent(reference) && self.known.follow(reference, request).is_none())
+    }
+
     fn consents<'s>(&'s self, request: &'s Value) -> Vec<Found<'s>> {
         let attached: Vec<&Value> = self
             .supporting(request)
@@ -304,6 +318,12 @@ fn are_two_people(a: &Target, b: &Target) -> bool {
     }
 }
 
+/// Whether a reference says that it is to a Consent, wherever that lies.
+fn names_consent(reference: &Value) -> bool {
+    let path = text(&reference["reference"]).unwrap_or("");
+    reference["type"] == "Consent" || path.split('/').any(|part| part == "Consent")
+}
+
 /// Every reference of a request that intake follows, the subject first.
 pub(super) fn references(request: &Value) -> impl Iterator<Item = &Value> {
     [&request["subject"], &request["requester"]]
@@ -320,6 +340,11 @@ pub(super) fn version(resource: &Resource) -> String {
 
 pub(super) fn version_id(resource: &Value) -> Option<String> {
     text(&resource["meta"]["versionId"]).map(str::to_owned)
+}
+
+/// Whether a name is one that [`hash`] made.
+pub(super) fn is_hash(name: &str) -> bool {
+    name.strip_prefix("sha256-").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// 128 bits of SHA-256, in hex.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::collection::{BundleError, referral_from_bundle};
 use super::*;
-use crate::referral::{Consent, Sharing};
+use crate::referral::Sharing;
 
 fn now() -> Timestamp {
     "2026-11-24T12:00:00Z".parse().unwrap()

@@ -14,6 +14,7 @@ mod collection;
 mod compose;
 mod consent;
 mod contact;
+mod faithful;
 mod fetch;
 mod intake;
 mod json;
@@ -26,6 +27,7 @@ mod requester;
 mod resolver;
 mod scores;
 mod status;
+mod tally;
 mod task;
 mod typed;
 

@@ -12,13 +12,16 @@ use url::Url;
 
 use super::FhirPractice;
 use super::bundle::{self, Entry, Role};
+use super::client::Fault;
 use super::fetch::Fetch;
+use super::intake::is_hash;
 use super::json;
 use super::resolver::{Known, Resource, Target};
+use super::tally::Tally;
 use crate::effect::EffectError;
-use crate::practice::{Input, Page, PollFrom, Unreadable};
-use crate::referral::Source;
+use crate::practice::{Input, Page, PollFrom, RawFhir, Unreadable};
 use crate::referral::episode::Hold;
+use crate::referral::{Consent, Source};
 
 /// Which search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,15 +56,16 @@ struct Cursor {
     since: Option<Timestamp>,
     /// Pages of this search read before this one.
     pages: u32,
-    /// Matches of this search read before this page.
-    read: u64,
+    /// Matches of this search counted before this page.
+    #[serde(default)]
+    tally: Tally,
     /// The page behind a `link[next]`; none for a search's first page.
     url: Option<String>,
 }
 
 impl Cursor {
     fn first(stage: Stage, since: Option<Timestamp>) -> Self {
-        Self { stage, since, pages: 0, read: 0, url: None }
+        Self { stage, since, pages: 0, tally: Tally::default(), url: None }
     }
 
     fn text(&self) -> Result<String, EffectError> {
@@ -72,7 +76,7 @@ impl Cursor {
 impl FhirPractice {
     /// See [`crate::practice::PracticeSystem::poll`].
     pub(super) async fn page(&self, from: &PollFrom) -> Result<Page, EffectError> {
-        let cursor = match from {
+        let mut cursor = match from {
             PollFrom::Since(since) => {
                 let first = if self.settings.organization.is_some() { Stage::Tasks } else { Stage::ByCode };
                 Cursor::first(first, *since)
@@ -90,17 +94,17 @@ impl FhirPractice {
         let next = page.next.as_deref().map(|link| self.next_page(&cursor, &url, link)).transpose()?;
 
         let searched = cursor.stage.searched();
-        let matches = page.entries.iter().filter(|e| e.role(searched) == Role::Match).count() as u64;
-        let read = cursor.read + matches;
+        let found: Vec<&Entry> = page.entries.iter().filter(|e| e.role(searched) == Role::Match).collect();
+        let matches = found.len() as u64;
+        cursor.tally.add(&found, page.total);
         let inputs = self.inputs(cursor.stage, page.entries).await?;
         let (missing, next) = if let Some(url) = next {
-            (0, Some(Cursor { pages: cursor.pages + 1, read, url: Some(url), ..cursor }))
+            (0, Some(Cursor { pages: cursor.pages + 1, url: Some(url), ..cursor }))
         } else {
-            let missing = page.total.map_or(0, |total| total.saturating_sub(read));
-            (missing, cursor.stage.next().map(|stage| Cursor::first(stage, cursor.since)))
+            (cursor.tally.missing(), cursor.stage.next().map(|stage| Cursor::first(stage, cursor.since)))
         };
         let next = next.map(|n| n.text()).transpose()?;
-        Ok(Page { inputs, matches, total: page.total, missing, next })
+        Ok(Page { inputs, matches, total: page.total, missing, server_time: answer.date, next })
     }
 
     async fn first_page(&self, stage: Stage, since: Option<Timestamp>) -> Result<Url, EffectError> {
@@ -222,29 +226,44 @@ impl FhirPractice {
 
     /// See [`crate::practice::PracticeSystem::read`].
     pub(super) async fn reread(&self, source: &Source) -> Result<Input, EffectError> {
-        let gone = |explanation: &str| {
+        if !is_request_id(&source.request) {
+            return Err(EffectError::give_up(
+                "what the practice's system sent has no request id to read it by: it is read when it is sent again",
+                None,
+            ));
+        }
+        if self.settings.organization.is_some() {
+            self.owner().await?;
+        }
+        let first = self.reread_once(source).await?;
+        if is_sound(&first) {
+            return Ok(first);
+        }
+        // What is not there takes back every open offer, and a server in trouble says so of things that are there.
+        tokio::time::sleep(self.settings.limits.confirm).await;
+        self.reread_once(source).await
+    }
+
+    async fn reread_once(&self, source: &Source) -> Result<Input, EffectError> {
+        let held = |explanation: &str| {
             let unreadable = Unreadable {
                 source: source.clone(),
                 hold: Hold::UnreadableRequest,
                 explanation: explanation.to_owned(),
             };
-            Ok(Input::Unreadable(unreadable, crate::practice::RawFhir::default()))
+            Ok(Input::Unreadable(unreadable, RawFhir::default()))
         };
-        if self.settings.organization.is_some() {
-            self.owner().await?;
-        }
         let request = match self.client.read("ServiceRequest", &source.request).await {
             Ok(answer) => Arc::new(Resource { value: answer.value()?, raw: answer.raw }),
-            Err(super::client::Fault::Missing) => {
-                return gone(
+            Err(Fault::Missing) => {
+                return held(
                     "The practice's system does not have this request any more. Ask the practice whether it was \
                         taken back.",
                 );
             }
-            Err(super::client::Fault::Effect(EffectError::GiveUp { .. })) => {
-                return gone(
-                    "This entry cannot be read again: it has no id, or the practice's system refuses it. Send the \
-                        request again.",
+            Err(Fault::Effect(EffectError::GiveUp { .. })) => {
+                return held(
+                    "The practice's system refuses to give this request again. Ask the practice to send it again.",
                 );
             }
             Err(other) => return Err(other.into()),
@@ -254,6 +273,24 @@ impl FhirPractice {
         self.fetch_around(&mut known, &[Arc::clone(&request)]).await?;
         let task = self.task_of(&known, &request);
         Ok(self.reader(&known).input(None, &request, task.as_deref()))
+    }
+}
+
+/// Whether a source's request is the id of a `ServiceRequest`, not the name that intake gave to an entry without one: a
+/// `fullUrl`, another type's `Type/id`, or a hash.
+fn is_request_id(request: &str) -> bool {
+    let fhir_id =
+        (1..=64).contains(&request.len()) && request.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    fhir_id && !is_hash(request)
+}
+
+/// Whether nothing that was read says that something is not there.
+fn is_sound(input: &Input) -> bool {
+    match input {
+        Input::Readable(referral, _) => referral.consent != Consent::Unreadable,
+        Input::Unreadable(unreadable, _) => {
+            !matches!(unreadable.hold, Hold::UnreadableRequest | Hold::PatientUnreadable)
+        }
     }
 }
 

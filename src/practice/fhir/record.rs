@@ -3,6 +3,8 @@
 //! The record is written here and in `task` only. Every entry is conditional on an identifier of ours, so a lost answer
 //! is no disaster: the same filing again finds what the first one wrote.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::client::{Fault, reference_in};
@@ -40,7 +42,7 @@ impl FhirPractice {
             Err(other) => return Err(other.into()),
         };
         let answered: Value = serde_json::from_str(&answer.raw).map_err(|_| unknown("no FHIR JSON"))?;
-        let references = self.references(&entries, &answered).await?;
+        let references = self.references(&entries, &answered, answer.wait).await?;
         Ok(Receipt::Filed(references))
     }
 
@@ -77,7 +79,12 @@ impl FhirPractice {
         Ok(json!({"reference": self.owner().await?, "display": "Wellbridge"}))
     }
 
-    async fn references(&self, entries: &[Entry], answered: &Value) -> Result<Vec<String>, EffectError> {
+    async fn references(
+        &self,
+        entries: &[Entry],
+        answered: &Value,
+        wait: Option<Duration>,
+    ) -> Result<Vec<String>, EffectError> {
         if json::kind(answered) != "Bundle" {
             return Err(unknown("no Bundle"));
         }
@@ -86,7 +93,7 @@ impl FhirPractice {
             return Err(unknown("another number of entries"));
         }
         for answer in &answers {
-            accepted(answer)?;
+            accepted(answer, wait)?;
         }
         let mut references = Vec::new();
         for (entry, answer) in entries.iter().zip(answers) {
@@ -119,17 +126,19 @@ impl FhirPractice {
     }
 }
 
-/// An entry's own status; one refused entry refuses the filing, whatever the rest says.
-fn accepted(answer: &Value) -> Result<(), EffectError> {
+/// An entry's own status; one refused entry refuses the filing, whatever the rest says. `wait` is the `Retry-After` of
+/// the whole answer: an entry has no headers of its own.
+fn accepted(answer: &Value, wait: Option<Duration>) -> Result<(), EffectError> {
     let status = json::text(&answer["response"]["status"]).unwrap_or("");
     let words = || outcome::words(&answer["response"]["outcome"]).or_else(|| outcome::words(&answer["resource"]));
     match status.get(..3).and_then(|s| s.parse::<u16>().ok()) {
         Some(200..=299) => Ok(()),
         Some(409 | 412) => Err(conflict(words())),
-        Some(429 | 500..=599) => {
-            Err(EffectError::retry(format!("the practice's system could not file one entry ({status:.3})")))
-        }
-        Some(401 | 403) => Err(EffectError::NeedsPerson {
+        Some(408 | 425 | 429 | 500..=599) => Err(EffectError::RetryAfter {
+            after: wait,
+            why: format!("the practice's system could not file one entry ({status:.3})"),
+        }),
+        Some(401 | 403) if words().is_none() => Err(EffectError::NeedsPerson {
             why: format!(
                 "the practice's system does not let Wellbridge file one kind of entry ({status:.3}): look at what \
                     the token may do"

@@ -48,6 +48,7 @@ pub(super) struct Head {
     pub(super) etag: Option<String>,
     pub(super) location: Option<String>,
     retry_after: Option<String>,
+    date: Option<String>,
     pub(super) html: bool,
 }
 
@@ -58,8 +59,14 @@ impl Head {
             etag: get(header::ETAG),
             location: get(header::LOCATION),
             retry_after: get(header::RETRY_AFTER),
+            date: get(header::DATE),
             html: get(header::CONTENT_TYPE).is_some_and(|t| t.to_ascii_lowercase().starts_with("text/html")),
         }
+    }
+
+    /// The server's clock.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        jiff::fmt::rfc2822::parse(self.date.as_deref()?.trim()).ok().map(|at| at.timestamp())
     }
 
     pub(super) fn wait(&self, now: Timestamp) -> Option<Duration> {
@@ -107,6 +114,10 @@ pub(super) fn refusal(status: StatusCode, wait: Option<Duration>, words: Option<
                           correct its base in the settings"
             ),
         },
+        // Let in, but not to write this: the words say what is wrong with it, and trying again cannot help.
+        401 | 403 if sort == Sort::Write && words.is_some() => {
+            EffectError::give_up(format!("the practice's system does not let Wellbridge write this ({code})"), words)
+        }
         401 | 403 => EffectError::NeedsPerson {
             why: format!(
                 "the practice's system does not let Wellbridge in ({code}): look at the token and what it may do"

@@ -10,7 +10,7 @@ use super::client::{Answer, Fault};
 use super::compose::{claim_profile, episode_value, identified};
 use super::intake::version_id;
 use super::request::taken_back;
-use super::{FhirPractice, bundle, json, typed};
+use super::{FhirPractice, bundle, faithful, json, typed};
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding, TaskWritten};
 use crate::referral::episode::Closed;
@@ -23,6 +23,8 @@ const ATTEMPTS: u8 = 3;
 
 /// A Task as it was just read.
 struct Read {
+    /// As it came.
+    raw: String,
     value: Value,
     /// For `If-Match`.
     etag: Option<String>,
@@ -64,7 +66,8 @@ impl FhirPractice {
             if !bring_up_to(&mut wanted, standing) {
                 return Ok(TaskWritten { id: task_id, version: None });
             }
-            match self.client.update("Task", &task_id, &wanted, read.etag.as_deref()).await {
+            let body = faithful::edited(&read.raw, &read.value, &wanted);
+            match self.client.update("Task", &task_id, body, read.etag.as_deref()).await {
                 Ok(answer) => {
                     // Where somebody changed the Task since we last saw it, our write must not pass for an echo.
                     let unseen = standing.seen.is_some() && standing.seen != version_id(&read.value);
@@ -94,7 +97,7 @@ impl FhirPractice {
             .into_iter()
             .filter_map(|e| e.resource)
             .find(|r| json::kind(&r.value) == "Task");
-        Ok(found.map(|task| Read { etag: weak_etag(&task.value), value: task.value.clone() }))
+        Ok(found.map(|task| Read { raw: task.raw.clone(), etag: weak_etag(&task.value), value: task.value.clone() }))
     }
 
     async fn create_task(&self, standing: &TaskStanding) -> Result<Read, EffectError> {
@@ -142,12 +145,14 @@ impl FhirPractice {
     async fn close_request(&self, source: &Source, status: &str) -> Result<(), EffectError> {
         for _ in 0..ATTEMPTS {
             let answer = self.client.read("ServiceRequest", &source.request).await?;
-            let Read { mut value, etag } = read_of(&answer)?;
+            let Read { raw, value, etag } = read_of(&answer)?;
             if !matches!(json::text(&value["status"]), Some("active" | "on-hold")) {
                 return Ok(());
             }
-            value["status"] = status.into();
-            match self.client.update("ServiceRequest", &source.request, &value, etag.as_deref()).await {
+            let mut wanted = value.clone();
+            wanted["status"] = status.into();
+            let body = faithful::edited(&raw, &value, &wanted);
+            match self.client.update("ServiceRequest", &source.request, body, etag.as_deref()).await {
                 Ok(_) => return Ok(()),
                 Err(Fault::Changed(_)) => {}
                 Err(other) => return Err(other.into()),
@@ -173,7 +178,7 @@ fn nameless() -> EffectError {
 fn read_of(answer: &Answer) -> Result<Read, EffectError> {
     let value = answer.value()?;
     let etag = answer.etag.clone().or_else(|| weak_etag(&value));
-    Ok(Read { value, etag })
+    Ok(Read { raw: answer.raw.clone(), value, etag })
 }
 
 fn weak_etag(resource: &Value) -> Option<String> {

@@ -3,6 +3,7 @@
 mod live;
 mod poll;
 mod record;
+mod reread;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -75,6 +76,7 @@ impl Script {
     fn practice_with(&self, change: impl FnOnce(&mut FhirSettings)) -> FhirPractice {
         let mut settings = FhirSettings::new("beckside".into(), self.base().parse().unwrap());
         settings.limits.answer = Duration::from_secs(2);
+        settings.limits.confirm = Duration::ZERO;
         change(&mut settings);
         let clock = Clock::fixed("2026-11-24T12:00:00Z".parse().unwrap());
         FhirPractice::new(settings, Arc::new(Auth::None), Arc::new(Mappings::builtin().unwrap()), clock).unwrap()

@@ -238,20 +238,26 @@ async fn identifiers_travel_in_bodies_and_foreign_patients_are_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_request_is_read_again_with_its_patient_and_consent_as_they_stand() {
+async fn an_entry_pushed_past_a_pages_edge_is_missed_though_the_numbers_add_up() {
     let script = Script::start().await;
-    script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
+    script.on(BY_CODE, |base, _| {
+        let mut page = bundle(&[request("sr1", "p1"), request("sr2", "p1")]);
+        page["total"] = json!(4);
+        page["link"] = json!([{"relation": "next", "url": format!("{base}/ServiceRequest?offset=2")}]);
+        fhir(200, &page)
+    });
+    // Meanwhile sr1 was saved: it moved to the end, and sr3 slid onto the page already read.
+    let mut second = bundle(&[request("sr4", "p1"), request("sr1", "p1")]);
+    second["total"] = json!(4);
+    script.says("GET /r4/ServiceRequest?offset=2", second).says(BY_CATEGORY, bundle(&[]));
     script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
-    script.says(
-        "POST /r4/Consent/_search",
-        bundle(&[json!({"resourceType": "Consent", "id": "c1", "status": "rejected",
-        "category": [{"text": "Referral to a community service"}], "patient": {"reference": "Patient/p1"}})]),
-    );
-    let source = Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() };
-    let practice = script.practice();
-    let Input::Readable(referral, _) = practice.read(&source).await.unwrap() else { panic!() };
-    assert_eq!((referral.status, referral.consent), (RequestStatus::Active, crate::referral::Consent::Declined));
-    let gone = Source { request: "sr9".into(), ..source };
-    let Input::Unreadable(held, _) = practice.read(&gone).await.unwrap() else { panic!() };
-    assert_eq!(held.hold, Hold::UnreadableRequest);
+    assert_eq!(whole_poll(&script.practice()).await.unwrap().1, 1);
+}
+
+#[tokio::test]
+async fn a_page_tells_the_practices_own_clock() {
+    let script = Script::start().await;
+    script.on(BY_CODE, |_, _| ([("date", "Tue, 24 Nov 2026 11:52:07 GMT")], bundle(&[]).to_string()).into_response());
+    let page = script.practice().poll(&PollFrom::Since(None)).await.unwrap();
+    assert_eq!(page.server_time, Some("2026-11-24T11:52:07Z".parse().unwrap()));
 }

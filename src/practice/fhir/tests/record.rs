@@ -131,8 +131,8 @@ pub(super) fn filing(sharing: Sharing) -> ClinicalFiling {
     }
 }
 
-fn transaction_of(
-    statuses: &'static [(&'static str, &'static str)],
+fn transaction_of<const N: usize>(
+    statuses: [(&'static str, &'static str); N],
 ) -> impl Fn(&str, &Asked) -> Response + Send + Sync {
     move |base, _| {
         let entry: Vec<Value> = statuses
@@ -154,7 +154,7 @@ async fn a_filing_is_one_transaction_whose_references_come_back() {
     script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
     script.on(
         "POST /r4",
-        transaction_of(&[
+        transaction_of([
             ("201 Created", "DocumentReference/1/_history/1"),
             ("200", "BASE/Procedure/2"),
             ("201", "Provenance/3/_history/1"),
@@ -174,7 +174,7 @@ async fn a_filing_is_one_transaction_whose_references_come_back() {
 async fn one_refused_entry_refuses_the_filing_with_the_servers_words() {
     let script = Script::start().await;
     script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
-    script.on("POST /r4", transaction_of(&[("201", "DocumentReference/1"), ("422", ""), ("201", "Provenance/3")]));
+    script.on("POST /r4", transaction_of([("201", "DocumentReference/1"), ("422", ""), ("201", "Provenance/3")]));
     let error = script.practice().file(&filing(Sharing::Full)).await.unwrap_err();
     assert!(matches!(&error, EffectError::GiveUp { detail: Some(d), .. } if d == "no such code"), "{error:?}");
 }
@@ -184,7 +184,7 @@ async fn a_lost_or_senseless_answer_to_a_filing_is_an_unknown_outcome() {
     let bad: Vec<(&str, Answer)> = vec![
         ("html", Box::new(|_, _| "<html>".into_response())),
         ("empty", Box::new(|_, _| StatusCode::OK.into_response())),
-        ("short", Box::new(transaction_of(&[("201", "DocumentReference/1")]))),
+        ("short", Box::new(transaction_of([("201", "DocumentReference/1")]))),
         ("gateway", Box::new(|_, _| StatusCode::BAD_GATEWAY.into_response())),
     ];
     for (name, bad) in bad {
@@ -226,7 +226,8 @@ async fn a_server_that_never_answers_is_left_after_the_time_out() {
     });
     let read: EffectError = practice.client.read("Task", "t1").await.unwrap_err().into();
     assert!(matches!(read, EffectError::RetryAfter { .. }), "{read:?}");
-    let written: EffectError = practice.client.update("Task", "t1", &task("4", "x"), None).await.unwrap_err().into();
+    let written: EffectError =
+        practice.client.update("Task", "t1", task("4", "x").to_string(), None).await.unwrap_err().into();
     assert!(matches!(written, EffectError::OutcomeUnknown { .. }), "{written:?}");
     drop(listener);
 }
@@ -236,4 +237,48 @@ async fn nothing_reaches_the_practice_where_nothing_may_return() {
     let script = Script::start().await;
     assert_eq!(script.practice().file(&filing(Sharing::Nothing)).await.unwrap(), Receipt::Filed(Vec::new()));
     assert!(script.asked("").is_empty());
+}
+
+#[tokio::test]
+async fn a_write_that_may_not_be_made_is_refused_in_the_practices_own_words() {
+    let outcome = json!({"resourceType": "OperationOutcome", "issue": [{"details": {"text": "patient opted out"}}]});
+    for status in [401, 403] {
+        for said in [true, false] {
+            let script = Script::start().await;
+            script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
+            let body = if said { outcome.clone() } else { json!({}) };
+            script.on("POST /r4", move |_, _| fhir(status, &body));
+            let error = script.practice().file(&filing(Sharing::Full)).await.unwrap_err();
+            let refused = matches!(&error, EffectError::GiveUp { detail: Some(d), .. } if d == "patient opted out");
+            assert_eq!((refused, matches!(error, EffectError::NeedsPerson { .. })), (said, !said), "{status}");
+        }
+    }
+    let script = Script::start().await;
+    script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
+    script.on("POST /r4", transaction_of([("201", "DocumentReference/1"), ("403", ""), ("201", "Provenance/3")]));
+    let error = script.practice().file(&filing(Sharing::Full)).await.unwrap_err();
+    assert!(matches!(&error, EffectError::GiveUp { detail: Some(d), .. } if d == "no such code"), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_entry_that_must_wait_waits_as_long_as_the_answer_asks() {
+    let script = Script::start().await;
+    script.says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
+    script.on("POST /r4", |base, asked| {
+        let entries = [("201", "DocumentReference/1"), ("429 Too Many Requests", ""), ("201", "Provenance/3")];
+        let answer = transaction_of(entries)(base, asked);
+        ([("retry-after", "240")], answer).into_response()
+    });
+    let error = script.practice().file(&filing(Sharing::Full)).await.unwrap_err();
+    assert!(matches!(error, EffectError::RetryAfter { after: Some(wait), .. } if wait.as_secs() == 240), "{error:?}");
+}
+
+#[tokio::test]
+async fn somebody_elses_decimals_go_back_as_they_were_written() {
+    let script = Script::start().await;
+    let raw = task("4", "requested").to_string().replace(r#""vendor":"kept""#, r#""input":[{"valueDecimal":1.50}]"#);
+    script.on("GET /r4/Task/t1", move |_, _| raw.clone().into_response());
+    script.on("PUT /r4/Task/t1", |_, asked| fhir(200, &serde_json::from_str(&asked.body).unwrap()));
+    script.practice().keep_task(&standing(CoarseStep::Seeking)).await.unwrap();
+    assert!(script.asked("PUT ")[0].body.contains(r#""valueDecimal":1.50"#));
 }

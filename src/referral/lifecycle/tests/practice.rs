@@ -84,11 +84,11 @@ fn what_is_sent_again_after_it_ended_stays_ended_and_a_person_looks_at_once() {
 
 #[test]
 fn whoever_took_the_person_on_is_told_of_another_rule_of_contact_by_a_person() {
-    let road = Road::accepted().then(&Event::Outdated);
+    let road = Road::accepted().then(&Event::ContactChanged);
     assert_eq!(road.alerts(), [Alert::ChangedAfterAcceptance]);
     assert_eq!(road.episode.attention[0].offer, Some(offer(1)));
-    assert_eq!(road.refuses(&Event::Outdated), Some(Refusal::AlreadyDone));
-    assert_eq!(Road::offered().refuses(&Event::Outdated), Some(Refusal::AlreadyDone), "nobody knows them yet");
+    assert_eq!(road.refuses(&Event::ContactChanged), Some(Refusal::AlreadyDone));
+    assert_eq!(Road::offered().refuses(&Event::ContactChanged), Some(Refusal::AlreadyDone), "nobody knows them yet");
 }
 
 #[test]
