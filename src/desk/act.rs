@@ -34,12 +34,13 @@ const CLOSINGS: [(&str, Closed); 7] = [
     ("other", Closed::Other),
 ];
 
-const MATTERS: [AttentionKind; 5] = [
+const MATTERS: [AttentionKind; 6] = [
     AttentionKind::Risk,
     AttentionKind::CancellationUndelivered,
     AttentionKind::ChangedAfterAcceptance,
     AttentionKind::Question,
     AttentionKind::LateYes,
+    AttentionKind::SentAgain,
 ];
 
 fn back(id: ReferralId, done: &str) -> Redirect {

@@ -65,6 +65,9 @@ pub const fn attention(kind: AttentionKind) -> (&'static str, &'static str) {
         }
         AttentionKind::Question => ("Question", "A partner asks something."),
         AttentionKind::LateYes => ("Late yes", "A partner said yes after the date had passed."),
+        AttentionKind::SentAgain => {
+            ("Sent again", "The practice sent this again after it had ended. Read it, and tell them what happens now.")
+        }
         AttentionKind::FilingRefused => ("Not in the record", "The practice’s system refused to take it."),
     }
 }
@@ -163,6 +166,7 @@ pub const fn alert(kind: Alert) -> &'static str {
         Alert::Safety => "A safety matter",
         Alert::RiskReported => "A risk was reported",
         Alert::CancellationUndelivered => "A partner could not be told that it is over",
+        Alert::SentAgain => "A practice sent a referral again that had ended",
         Alert::ChangedAfterAcceptance => "Something changed after a partner had said yes",
         Alert::Question => "A partner’s question",
         Alert::WaitsTooLong => "A referral has waited too long",
@@ -294,8 +298,9 @@ pub fn actor(by: &Actor) -> String {
 pub fn event(event: &Event) -> (String, Option<String>) {
     let text = match event {
         Event::Received { .. } => "Received from the practice".to_owned(),
-        Event::ContactChanged => "The practice changed how the person may be contacted".to_owned(),
+        Event::ContactChanged => "The practice changed how the person may be contacted, or who they are".to_owned(),
         Event::Updated { .. } => "The practice changed something".to_owned(),
+        Event::SentAgain { .. } => "The practice sent it again after it had ended".to_owned(),
         Event::Withdrawn { by } => return ("Withdrawn".to_owned(), Some(actor(by))),
         Event::Matched { needs, .. } => {
             let places: Vec<String> = needs

@@ -7,7 +7,7 @@ use super::{Attempt, Effect, JobError, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding};
-use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus};
+use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus, ReferralState};
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::KeepTask;
@@ -64,26 +64,139 @@ fn task_standing(standing: &Standing, outputs: Vec<String>) -> TaskStanding {
 
 /// What a practice sees of where a referral stands: the furthest that any need has come, while one is open.
 fn coarse_step(episode: &Episode) -> CoarseStep {
-    if !episode.is_open() {
-        let closed = episode.needs.iter().find_map(|n| match n.state {
-            NeedState::Closed(Closed::Finished) => Some(Closed::Finished),
-            _ => None,
-        });
-        let any = episode.needs.iter().find_map(|n| match n.state {
-            NeedState::Closed(how) => Some(how),
-            _ => None,
-        });
-        return closed.or(any).map_or(CoarseStep::Withdrawn, CoarseStep::Closed);
+    match episode.state() {
+        ReferralState::Withdrawn if episode.offers.iter().any(|o| o.notice_owed) => return CoarseStep::Withdrawing,
+        _ if !episode.is_open() => return how_it_ended(episode),
+        _ => {}
     }
     let supported = episode.needs.iter().any(|n| matches!(n.state, NeedState::Supported(_)));
     let taken = episode.offers.iter().filter(|o| matches!(o.status, OfferStatus::Accepted | OfferStatus::OnHold));
-    match taken.map(|o| o.booked).max() {
+    // Of several partners the one that has come furthest.
+    match taken.map(|o| (o.booked, o.missed)).max() {
         _ if supported => CoarseStep::Supported,
-        Some(true) => CoarseStep::Booked,
-        Some(false) => CoarseStep::Arranging,
+        Some((true, _)) => CoarseStep::Booked,
+        Some((false, true)) => CoarseStep::DidNotAttend,
+        Some((false, false)) => CoarseStep::Arranging,
         None if episode.needs.iter().all(|n| n.state == NeedState::Received) && episode.offers.is_empty() => {
             CoarseStep::Received
         }
         None => CoarseStep::Seeking,
+    }
+}
+
+/// How a referral that is over ended. What was given stands before what was not; else an ending is said only where
+/// every need ended so: no single one speaks for the rest, and a no speaks for the whole referral or is not said.
+fn how_it_ended(episode: &Episode) -> CoarseStep {
+    let ends: Option<Vec<Closed>> =
+        episode.needs.iter().map(|n| if let NeedState::Closed(how) = n.state { Some(how) } else { None }).collect();
+    let any = |how| episode.needs.iter().any(|n| n.state == NeedState::Closed(how));
+    let refused = |how: &Closed| matches!(how, Closed::PersonDeclined | Closed::DeclinedSocialPrescribing);
+    match ends {
+        _ if any(Closed::Finished) => CoarseStep::Closed(Closed::Finished),
+        _ if any(Closed::MetByCoordinator) => CoarseStep::Closed(Closed::MetByCoordinator),
+        None => CoarseStep::Withdrawn,
+        Some(ends) if any(Closed::DeclinedSocialPrescribing) && ends.iter().all(refused) => {
+            CoarseStep::Closed(Closed::DeclinedSocialPrescribing)
+        }
+        Some(ends) => match ends.split_first() {
+            Some((first, rest)) if rest.iter().all(|how| how == first) => CoarseStep::Closed(*first),
+            _ => CoarseStep::Closed(Closed::Other),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::referral::episode::{Actor, Cause, Facts, Need, Offer};
+    use crate::referral::lifecycle;
+    use jiff::Timestamp;
+
+    fn with(states: &[NeedState]) -> Episode {
+        let id = crate::referral::ReferralId::from_uuid(uuid::Uuid::from_u128(1));
+        let start = Timestamp::UNIX_EPOCH;
+        let (mut episode, _) = lifecycle::start(id, &"beech-lane".into(), &"leeds".into(), Facts::default(), start);
+        let need = |(n, state): (usize, &NeedState)| Need {
+            code: format!("need-{n}").as_str().into(),
+            state: state.clone(),
+            since: start,
+            by_person: false,
+        };
+        episode.needs = states.iter().enumerate().map(need).collect();
+        episode
+    }
+
+    /// One offer, in progress of being arranged.
+    fn arranging() -> Episode {
+        let mut episode = with(&[NeedState::Received]);
+        let id = crate::referral::OfferId::from_uuid(uuid::Uuid::from_u128(2));
+        episode.offers.push(Offer {
+            id,
+            need: "need-0".into(),
+            service: "tea-club".into(),
+            partner: "tea-trust".into(),
+            by: Actor::Machine,
+            status: OfferStatus::Accepted,
+            made: Timestamp::UNIX_EPOCH,
+            reply_by: Timestamp::UNIX_EPOCH,
+            mailed: true,
+            reminded: false,
+            booked: false,
+            missed: false,
+            notice_owed: false,
+            identity_seen: false,
+            late_yes: false,
+        });
+        episode.needs[0].state = NeedState::Offered(id);
+        episode
+    }
+
+    #[test]
+    fn a_date_a_missed_date_and_the_next_are_each_told() {
+        let mut episode = arranging();
+        assert_eq!(coarse_step(&episode), CoarseStep::Arranging);
+        episode.offers[0].missed = true;
+        assert_eq!(coarse_step(&episode), CoarseStep::DidNotAttend);
+        (episode.offers[0].booked, episode.offers[0].missed) = (true, false);
+        assert_eq!(coarse_step(&episode), CoarseStep::Booked);
+    }
+
+    #[test]
+    fn a_withdrawal_is_under_way_until_the_partner_was_told() {
+        let mut episode = arranging();
+        episode.needs[0].state = NeedState::Withdrawn;
+        episode.offers[0].status = OfferStatus::Cancelled(Cause::Withdrawn);
+        episode.offers[0].notice_owed = true;
+        assert_eq!(coarse_step(&episode), CoarseStep::Withdrawing);
+        episode.offers[0].notice_owed = false;
+        assert_eq!(coarse_step(&episode), CoarseStep::Withdrawn);
+    }
+
+    #[test]
+    fn no_single_need_speaks_for_the_whole_referral() {
+        use Closed::{
+            DeclinedSocialPrescribing, Finished, MetByCoordinator, NoService, NotForUs, Other, PersonDeclined,
+            Unreachable,
+        };
+        let table: &[(&[Closed], Closed)] = &[
+            (&[DeclinedSocialPrescribing], DeclinedSocialPrescribing),
+            (&[PersonDeclined, DeclinedSocialPrescribing], DeclinedSocialPrescribing),
+            (&[NoService, DeclinedSocialPrescribing], Other),
+            (&[PersonDeclined, Finished], Finished),
+            (&[NotForUs, MetByCoordinator], MetByCoordinator),
+            (&[MetByCoordinator, Finished], Finished),
+            (&[NotForUs, NotForUs], NotForUs),
+            (&[NotForUs, Unreachable], Other),
+            (&[PersonDeclined, NotForUs], Other),
+            (&[PersonDeclined, Other], Other),
+            (&[Other, NoService], Other),
+            (&[NoService, NoService], NoService),
+        ];
+        for (ends, step) in table {
+            let states: Vec<NeedState> = ends.iter().map(|how| NeedState::Closed(*how)).collect();
+            assert_eq!(coarse_step(&with(&states)), CoarseStep::Closed(*step), "{ends:?}");
+        }
+        let rest_withdrawn = [NeedState::Closed(NoService), NeedState::Withdrawn];
+        assert_eq!(coarse_step(&with(&rest_withdrawn)), CoarseStep::Withdrawn);
     }
 }

@@ -103,6 +103,7 @@ pub fn alert_mail(service: &Wellbridge, programme: &Programme, alert: &AlertRow)
         Alert::CancellationUndelivered => AlertAbout::CancellationUndelivered,
         Alert::Question => AlertAbout::PartnerAsked,
         Alert::WaitsTooLong => AlertAbout::WaitsTooLong,
+        Alert::SentAgain => AlertAbout::SentAgain,
         Alert::ChangedAfterAcceptance => AlertAbout::Changed,
         Alert::FilingRefused => AlertAbout::RecordRefused,
         Alert::GivenUp | Alert::EdgeFailing => AlertAbout::ServiceTrouble,

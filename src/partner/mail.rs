@@ -227,6 +227,8 @@ pub enum AlertAbout {
     RiskReported,
     /// A cancellation bounced and the partner has seen who the person is.
     CancellationUndelivered,
+    /// The practice sent a request again that had ended here.
+    SentAgain,
     /// The practice changed something after a partner had said yes.
     Changed,
     /// A referral has waited too long for a person.
@@ -241,10 +243,11 @@ pub enum AlertAbout {
 
 impl AlertAbout {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Safety,
         Self::RiskReported,
         Self::CancellationUndelivered,
+        Self::SentAgain,
         Self::Changed,
         Self::WaitsTooLong,
         Self::PartnerAsked,
@@ -254,6 +257,6 @@ impl AlertAbout {
 
     /// Somebody may come to harm: told again, and then to the second address, until somebody opens it.
     pub const fn is_urgent(self) -> bool {
-        matches!(self, Self::Safety | Self::RiskReported | Self::CancellationUndelivered)
+        matches!(self, Self::Safety | Self::RiskReported | Self::CancellationUndelivered | Self::SentAgain)
     }
 }

@@ -144,6 +144,35 @@ impl Patient {
         u8::try_from(years).ok()
     }
 
+    /// Whether `now` can only be the same person: NHS numbers decide where both are known; else nothing that is known of
+    /// both may differ, and something must agree.
+    pub fn is_same_person(&self, now: &Self) -> bool {
+        if let (Some(then), Some(now)) = (&self.nhs_number, &now.nhs_number) {
+            return then == now;
+        }
+        let name = |p: &Self| p.name.as_deref().map(str::to_lowercase);
+        let year = |p: &Self| p.birth_date.map(Date::year).or(p.birth_year);
+        let compared = [
+            name(self).zip(name(now)).map(|(a, b)| a == b),
+            self.birth_date.zip(now.birth_date).map(|(a, b)| a == b),
+            year(self).zip(year(now)).map(|(a, b)| a == b),
+        ];
+        let nothing_known = self.nhs_number.is_none() && name(self).is_none() && year(self).is_none();
+        !compared.contains(&Some(false)) && (nothing_known || compared.contains(&Some(true)))
+    }
+
+    /// Who the person is, and nothing else about them.
+    #[must_use]
+    pub fn identity(&self) -> Self {
+        Self {
+            nhs_number: self.nhs_number.clone(),
+            name: self.name.clone(),
+            birth_date: self.birth_date,
+            birth_year: self.birth_year,
+            ..Self::default()
+        }
+    }
+
     /// Where the person lives is neither shown nor matched on: the record is restricted, or what it says of a home is no
     /// longer so (deceased, no longer registered).
     pub const fn whereabouts_are_closed(&self) -> bool {

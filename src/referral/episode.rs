@@ -232,6 +232,12 @@ pub struct Offer {
     pub reminded: bool,
     /// The partner has a first date with the person.
     pub booked: bool,
+    /// The person did not come to the last date.
+    #[serde(default)]
+    pub missed: bool,
+    /// It was taken back, and the one notice of that has not left yet.
+    #[serde(default)]
+    pub notice_owed: bool,
     /// Who the person is was shown to the partner.
     pub identity_seen: bool,
     /// A yes that came after the offer had lapsed.
@@ -404,6 +410,8 @@ pub enum AttentionKind {
     Question,
     /// A yes came after the offer had lapsed.
     LateYes,
+    /// The practice sent its request again after it had ended here.
+    SentAgain,
     /// The practice's system refused a filing.
     FilingRefused,
 }
@@ -477,6 +485,14 @@ impl Episode {
     /// Still on the road.
     pub fn is_open(&self) -> bool {
         self.needs.iter().any(|n| !n.state.is_final())
+    }
+
+    /// Somebody has taken the person on, or something is owed to the record: who the person is must not change now.
+    pub fn was_taken_on(&self) -> bool {
+        use OfferStatus::{Accepted, Completed, Failed, InProgress, OnHold};
+        let taken =
+            |o: &Offer| o.identity_seen || matches!(o.status, Accepted | InProgress | OnHold | Completed | Failed(_));
+        !self.filings.is_empty() || self.person == PersonAnswer::Accepted || self.offers.iter().any(taken)
     }
 
     /// Why a person is needed, the most pressing reason first.

@@ -31,7 +31,13 @@ pub enum Event {
         /// What intake finds now.
         facts: Facts,
     },
-    /// The practice changed how the person may be contacted; the words themselves are personal data, kept apart.
+    /// The practice sent its request again after the referral had been closed or withdrawn.
+    SentAgain {
+        /// What intake finds now.
+        facts: Facts,
+    },
+    /// The practice changed how the person may be contacted, or who the request is about; what exactly is personal data,
+    /// kept apart.
     ContactChanged,
     /// The practice or the person took it back.
     Withdrawn {
@@ -273,6 +279,9 @@ pub enum Alert {
     RiskReported,
     /// A cancellation could not be delivered to somebody who knows who the person is. Escalates until opened.
     CancellationUndelivered,
+    /// The practice sent its request again after it had ended here: it thinks that somebody is at work. Escalates until
+    /// opened, since nobody has read yet what the new version says.
+    SentAgain,
     /// The practice changed something after a partner had accepted.
     ChangedAfterAcceptance,
     /// A partner asks something.
@@ -294,6 +303,7 @@ impl Alert {
             Self::Safety => "safety",
             Self::RiskReported => "risk-reported",
             Self::CancellationUndelivered => "cancellation-undelivered",
+            Self::SentAgain => "sent-again",
             Self::ChangedAfterAcceptance => "changed-after-acceptance",
             Self::Question => "question",
             Self::WaitsTooLong => "waits-too-long",
@@ -305,6 +315,6 @@ impl Alert {
 
     /// Told again after half an hour, then to the second address, until somebody opens it.
     pub const fn escalates(self) -> bool {
-        matches!(self, Self::Safety | Self::RiskReported | Self::CancellationUndelivered)
+        matches!(self, Self::Safety | Self::RiskReported | Self::CancellationUndelivered | Self::SentAgain)
     }
 }

@@ -58,6 +58,13 @@ pub struct Recorded {
     pub recorded: Timestamp,
 }
 
+impl Recorded {
+    /// Whether this event of `referral` caused the filing.
+    pub fn caused(&self, referral: ReferralId, filing: FilingId) -> bool {
+        filing_id(referral, self.seq) == filing
+    }
+}
+
 const STANDING: &str = "select id, practice_id, request_id, task_id, task_version, input_version, explanation, seq,
     received, changed, episode from referral where id = $1";
 const INSERT_EVENT: &str = "insert into event (referral_id, seq, programme_id, version, body, occurred, recorded,

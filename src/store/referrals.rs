@@ -8,11 +8,12 @@ use super::rows::{at, from_json, from_word, json, key, ms};
 use super::{Appended, Standing, Store, StoreError, Tx};
 use crate::matching::Match;
 use crate::practice::{RawFhir, Unreadable};
+use crate::referral::content::RequestStatus;
 use crate::referral::episode::{Episode, Facts, Hold};
 use crate::referral::event::Event;
 use crate::referral::facts::under_history;
 use crate::referral::lifecycle::{self, Refusal};
-use crate::referral::{NoteId, OfferId, Ons4, PracticeId, ProgrammeId, Referral, ReferralId, Score, Source};
+use crate::referral::{NoteId, OfferId, Ons4, Patient, PracticeId, ProgrammeId, Referral, ReferralId, Score, Source};
 
 /// What taking in one input did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +116,10 @@ const SET_INPUT: &str = "update referral set input_version = $2, task_id = coale
 const SET_READ: &str = "update referral set read_again = $2, task_id = coalesce($3, task_id) where id = $1";
 const SET_TASK: &str = "update referral set task_id = $2, task_version = $3 where id = $1";
 const PUT_CONTENT: &str =
-    "insert into referral_content (referral_id, programme_id, body, read_at) values ($1, $2, $3, $4)
-    on conflict (referral_id) do update set body = excluded.body, read_at = excluded.read_at";
+    "insert into referral_content (referral_id, programme_id, body, read_at, person) values ($1, $2, $3, $4, $5)
+    on conflict (referral_id) do update set body = excluded.body, read_at = excluded.read_at,
+    person = case when $6 = 1 then referral_content.person else excluded.person end";
+const PERSON: &str = "select body, person from referral_content where referral_id = $1";
 const CONTENT: &str = "select body from referral_content where referral_id = $1";
 const PUT_RAW_BODY: &str = "insert into raw_body (hash, bytes) values ($1, $2) on conflict do nothing";
 const PUT_RAW_INPUT: &str = "insert into raw_input (referral_id, programme_id, version, position, hash, received)
@@ -135,11 +138,13 @@ const PUT_NOTE: &str = "insert into note (id, referral_id, programme_id, offer_i
 const NOTES: &str =
     "select id, offer_id, kind, author, words, written from note where referral_id = $1 order by written, id";
 const PUT_SCORE: &str =
-    "insert into score (referral_id, programme_id, moment, satisfied, worthwhile, happy, anxious, taken)
-    values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (referral_id, moment) do update set
+    "insert into score (referral_id, programme_id, offer_id, moment, satisfied, worthwhile, happy, anxious, taken)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (offer_id, moment) do update set
     satisfied = excluded.satisfied, worthwhile = excluded.worthwhile, happy = excluded.happy,
     anxious = excluded.anxious, taken = excluded.taken";
-const SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where referral_id = $1";
+const SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where referral_id = $1
+    order by taken desc, offer_id";
+const OFFER_SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where offer_id = $1";
 const PUT_MATCH: &str = "insert into match_result (referral_id, programme_id, body, matched) values ($1, $2, $3, $4)
     on conflict (referral_id) do update set body = excluded.body, matched = excluded.matched";
 const MATCH: &str = "select body from match_result where referral_id = $1";
@@ -170,21 +175,21 @@ impl Tx {
             let facts = under_history(facts, referral.status, None);
             let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
             self.receive(&episode, source, None, effects, now).await?;
-            self.put_content(new_id, programme, referral, now).await?;
+            self.put_content(new_id, programme, referral, false, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             return Ok(TakenIn::New(new_id));
         };
         let id = known.episode.id;
         let facts = under_history(facts, referral.status, Some(known.episode.facts));
         let stored = self.content_in(id).await?;
-        let contact_changed = stored.as_ref().is_some_and(|stored| stored.safe_contact != referral.safe_contact);
-        let told_before = stored.is_some_and(|stored| same_content(stored, referral));
+        let told_before = stored.as_ref().is_some_and(|stored| same_content(stored.clone(), referral));
         // The patient, the consent or the Task may change while the request keeps its version.
         if known.source.version == source.version && told_before && known.episode.facts == facts {
             self.read_at(id, source, now).await?;
             return Ok(TakenIn::Same);
         }
-        self.put_content(id, programme, referral, now).await?;
+        let taken_on = known.episode.was_taken_on();
+        self.put_content(id, programme, referral, taken_on, now).await?;
         self.put_raw(id, programme, &source.version, raw, now).await?;
         self.set_input(id, source, None, now).await?;
         if referral.status.is_withdrawn() {
@@ -195,14 +200,18 @@ impl Tx {
                 Err(error) => Err(error),
             };
         }
-        let taken = self.changed(id, facts, now).await?;
-        if contact_changed {
+        if !known.episode.is_open() && was_sent_again(stored.as_ref(), referral) {
+            self.record(id, &Event::SentAgain { facts }, None, now, now).await?;
+            return Ok(TakenIn::Changed(id));
+        }
+        let taken_in = self.changed(id, facts, now).await?;
+        if stored.is_some_and(|stored| is_told_otherwise(&stored, referral)) {
             match self.record(id, &Event::ContactChanged, None, now, now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(taken)
+        Ok(taken_in)
     }
 
     /// Takes in an entry that could not be read: a referral held, once.
@@ -307,11 +316,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Who the person is stands fixed from when somebody took them on: what is filed goes into that person's record.
     async fn put_content(
         &mut self,
         id: ReferralId,
         programme: &ProgrammeId,
         content: &Referral,
+        taken_on: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         sqlx::query(PUT_CONTENT)
@@ -319,6 +330,8 @@ impl Tx {
             .bind(programme.as_str())
             .bind(json("a referral", content)?)
             .bind(ms(now))
+            .bind(json("a person", &content.patient.identity())?)
+            .bind(i64::from(taken_on))
             .execute(&mut *self.inner)
             .await?;
         Ok(())
@@ -367,16 +380,18 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps wellbeing scores; `moment` is `before` or `after`, the latest of each stands.
+    /// Keeps the wellbeing scores that a partner took; `moment` is `before` or `after`, the latest of each stands.
     pub async fn put_scores(
         &mut self,
         id: ReferralId,
         programme: &ProgrammeId,
+        offer: OfferId,
         moment: &str,
         scores: Ons4,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut query = sqlx::query(PUT_SCORE).bind(id.to_string()).bind(programme.as_str()).bind(moment);
+        let mut query =
+            sqlx::query(PUT_SCORE).bind(id.to_string()).bind(programme.as_str()).bind(offer.to_string()).bind(moment);
         for score in [scores.satisfied, scores.worthwhile, scores.happy, scores.anxious] {
             query = query.bind(i64::from(u8::from(score)));
         }
@@ -446,11 +461,25 @@ impl Store {
             .collect()
     }
 
-    /// Scores before and after, where they were taken.
+    /// Scores before and after, where they were taken: the latest of each, whoever took them.
     pub async fn scores(&self, id: ReferralId) -> Result<(Option<Ons4>, Option<Ons4>), StoreError> {
         let rows = sqlx::query(SCORES).bind(id.to_string()).fetch_all(self.pool()).await?;
-        let of = |moment: &str| rows.iter().find(|r| r.get::<String, _>("moment") == moment).and_then(ons4);
-        Ok((of("before"), of("after")))
+        Ok((score_at(&rows, "before"), score_at(&rows, "after")))
+    }
+
+    /// Scores before and after that the partner of one offer took: another partner's say nothing about its support.
+    pub async fn offer_scores(&self, offer: OfferId) -> Result<(Option<Ons4>, Option<Ons4>), StoreError> {
+        let rows = sqlx::query(OFFER_SCORES).bind(offer.to_string()).fetch_all(self.pool()).await?;
+        Ok((score_at(&rows, "before"), score_at(&rows, "after")))
+    }
+
+    /// Whether the request still names the person who was taken on (also true where nothing is kept any more).
+    pub async fn is_same_person(&self, id: ReferralId) -> Result<bool, StoreError> {
+        let row = sqlx::query(PERSON).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let Some(row) = row else { return Ok(true) };
+        let now: Referral = from_json("a referral", &id.to_string(), row.get("body"))?;
+        let then: Patient = from_json("a person", &id.to_string(), row.get("person"))?;
+        Ok(then.is_same_person(&now.patient))
     }
 
     /// What the matcher read last.
@@ -486,6 +515,20 @@ fn same_content(mut stored: Referral, now: &Referral) -> bool {
     stored == *now
 }
 
+/// Whether a practice asks once more in a request that is over here: it took the request up again, or wrote something
+/// else in it. A new telephone number or address is no new request.
+fn was_sent_again(stored: Option<&Referral>, now: &Referral) -> bool {
+    now.status == RequestStatus::Active
+        && stored.is_none_or(|stored| {
+            stored.status != now.status || stored.reasons != now.reasons || stored.priority != now.priority
+        })
+}
+
+/// Whether whoever took the person on knows something that no longer holds: how to reach them safely, or who they are.
+fn is_told_otherwise(stored: &Referral, now: &Referral) -> bool {
+    stored.safe_contact != now.safe_contact || !stored.patient.is_same_person(&now.patient)
+}
+
 fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {
     let id: String = row.get("id");
     let hold: Option<String> = row.get("hold");
@@ -505,6 +548,10 @@ fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {
         episode: from_json("a standing", &id, row.get("episode"))?,
         content: body.map(|text| from_json("a referral", &id, &text)).transpose()?,
     })
+}
+
+fn score_at(rows: &[SqliteRow], moment: &str) -> Option<Ons4> {
+    rows.iter().find(|r| r.get::<String, _>("moment") == moment).and_then(ons4)
 }
 
 fn ons4(row: &SqliteRow) -> Option<Ons4> {

@@ -62,6 +62,7 @@ fn every_ending_alert_and_matter_has_words_of_its_own() {
         "safety",
         "risk-reported",
         "cancellation-undelivered",
+        "sent-again",
         "changed-after-acceptance",
         "question",
         "waits-too-long",
@@ -77,6 +78,7 @@ fn every_ending_alert_and_matter_has_words_of_its_own() {
         "changed-after-acceptance",
         "question",
         "late-yes",
+        "sent-again",
         "filing-refused",
     ]);
     assert_eq!(matters.len(), AttentionKind::FilingRefused as usize + 1);

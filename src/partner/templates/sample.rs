@@ -51,6 +51,7 @@ pub(super) fn mails() -> Vec<Sample> {
         "alert-safety",
         "alert-risk-reported",
         "alert-cancellation-undelivered",
+        "alert-sent-again",
         "alert-changed",
         "alert-waits-too-long",
         "alert-partner-asked",

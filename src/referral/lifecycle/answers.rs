@@ -102,6 +102,7 @@ impl Draft {
         match offer.status {
             OfferStatus::Accepted | OfferStatus::InProgress | OfferStatus::OnHold => {
                 offer.booked = said == PartnerSaid::Booked;
+                offer.missed = said == PartnerSaid::DidNotAttend;
                 Ok(())
             }
             OfferStatus::Cancelled(Cause::Withdrawn) => Err(Refusal::Withdrawn),

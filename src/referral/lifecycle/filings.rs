@@ -1,7 +1,7 @@
 //! What is owed to the record: queued once for each moment of a need, and where each stands on its way.
 
-use super::{Draft, Refusal};
-use crate::referral::episode::{AttentionKind, Filing, FilingStatus, Hold, Moment};
+use super::{Draft, Refusal, whose_record_is_unknown};
+use crate::referral::episode::{AttentionKind, Filing, FilingStatus, Hold, Moment, UNREAD};
 use crate::referral::event::{Alert, Effect};
 use crate::referral::ids::{FilingId, NeedCode, OfferId};
 
@@ -41,16 +41,27 @@ impl Draft {
     }
 
     /// Queues a moment for the record, once. One event causes at most one filing, so its id is given with the event.
-    /// Where it is not certain whose record it would be, nothing is written: a person puts the request right first.
+    /// Where it is not certain whose record it would be, it waits as refused: a person puts the request right first and
+    /// queues it again. Only a request that never could be read, for which nobody was ever asked, has no record at all.
     pub(super) fn file(&mut self, moment: Moment, need: NeedCode, offer: Option<OfferId>) {
         let told = self.episode.filings.iter().any(|f| f.moment == moment && f.need == need && f.offer == offer);
-        if !told && !self.episode.facts.hold.is_some_and(whose_record_is_unknown) {
-            self.episode.filings.push(Filing { id: self.filing, moment, need, offer, status: FilingStatus::Queued });
+        if told || self.was_never_a_referral() {
+            return;
+        }
+        let uncertain = self.episode.facts.hold.is_some_and(whose_record_is_unknown);
+        let status = if uncertain { FilingStatus::Refused } else { FilingStatus::Queued };
+        self.episode.filings.push(Filing { id: self.filing, moment, need, offer, status });
+        if uncertain {
+            self.attend(AttentionKind::FilingRefused, None, None);
+            self.alert(Alert::FilingRefused);
+        } else {
             self.effects.push(Effect::File(self.filing, moment));
         }
     }
-}
 
-const fn whose_record_is_unknown(why: Hold) -> bool {
-    matches!(why, Hold::UnreadableRequest | Hold::NoSubject | Hold::BadNhsNumber | Hold::PatientUnreadable)
+    /// Another shape than a referral, or one without a patient, and nothing was ever done about it.
+    fn was_never_a_referral(&self) -> bool {
+        let shapeless = matches!(self.episode.facts.hold, Some(Hold::UnreadableRequest | Hold::NoSubject));
+        shapeless && self.episode.offers.is_empty() && self.episode.needs.iter().all(|n| n.code.as_str() == UNREAD)
+    }
 }

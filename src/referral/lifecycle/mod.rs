@@ -110,6 +110,11 @@ pub const fn forbids_showing(why: Hold) -> bool {
     forbids_everybody(why) && !matches!(why, Hold::NotActive)
 }
 
+/// Holds under which it is not certain in whose record anything would be written.
+pub const fn whose_record_is_unknown(why: Hold) -> bool {
+    matches!(why, Hold::UnreadableRequest | Hold::NoSubject | Hold::BadNhsNumber | Hold::PatientUnreadable)
+}
+
 /// The request, or its patient, could not be read at all: there is nothing to match.
 const fn is_unreadable(why: Hold) -> bool {
     matches!(
@@ -119,10 +124,12 @@ const fn is_unreadable(why: Hold) -> bool {
 }
 
 /// What the coordination Task can tell apart; when it changes, the Task is written.
-fn coarse_key(episode: &Episode) -> (ReferralState, Vec<(OfferStatus, bool)>, usize) {
-    let offers = episode.offers.iter().filter(|o| !o.status.is_final()).map(|o| (o.status, o.booked)).collect();
+fn coarse_key(episode: &Episode) -> (ReferralState, Vec<(OfferStatus, bool, bool)>, bool, usize) {
+    let open = episode.offers.iter().filter(|o| !o.status.is_final());
+    let offers = open.map(|o| (o.status, o.booked, o.missed)).collect();
+    let withdrawing = episode.state() == ReferralState::Withdrawn && episode.offers.iter().any(|o| o.notice_owed);
     let filed = episode.filings.iter().filter(|f| f.status == FilingStatus::Filed).count();
-    (episode.state(), offers, filed)
+    (episode.state(), offers, withdrawing, filed)
 }
 
 /// A step being taken.
@@ -138,6 +145,7 @@ impl Draft {
         match event {
             Event::Received { .. } => Err(Refusal::AlreadyDone),
             Event::Updated { facts } => self.updated(*facts),
+            Event::SentAgain { facts } => self.sent_again(*facts),
             Event::ContactChanged => self.contact_changed(),
             Event::Withdrawn { .. } => self.withdrawn(),
             Event::Matched { needs, safety } => self.matched(needs, *safety),
@@ -203,6 +211,7 @@ impl Draft {
         if let Some(offer) = self.episode.offers.iter_mut().find(|o| o.id == id && !o.status.is_final()) {
             offer.status = OfferStatus::Cancelled(cause);
             if offer.mailed {
+                offer.notice_owed = true;
                 self.effects.push(Effect::Mail(id, OfferMail::Cancellation));
             }
         }
@@ -214,11 +223,14 @@ impl Draft {
         }
     }
 
-    /// Puts a matter before the coordinator; the very same matter still lying there is not put there twice.
-    fn attend(&mut self, kind: AttentionKind, offer: Option<OfferId>, note: Option<NoteId>) {
-        if !self.episode.attention.iter().any(|a| a.kind == kind && a.offer == offer && a.note == note) {
+    /// Puts a matter before the coordinator; the very same matter still lying there is not put there twice. Whether it
+    /// is a new one.
+    fn attend(&mut self, kind: AttentionKind, offer: Option<OfferId>, note: Option<NoteId>) -> bool {
+        let new = !self.episode.attention.iter().any(|a| a.kind == kind && a.offer == offer && a.note == note);
+        if new {
             self.episode.attention.push(Attention { kind, offer, note, since: self.now });
         }
+        new
     }
 }
 

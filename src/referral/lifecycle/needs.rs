@@ -162,6 +162,10 @@ impl Draft {
         if to == state {
             return Err(Refusal::AlreadyDone);
         }
+        // Nobody takes up support against consent or after a death, and no code of theirs says so.
+        if decision == Decision::SupportHerself && self.episode.facts.hold.is_some_and(forbids_everybody) {
+            return Err(Refusal::Forbidden);
+        }
         if let Some((offer, _)) = open {
             self.cancel(offer, Cause::Superseded);
         }

@@ -38,6 +38,8 @@ impl Draft {
             mailed: false,
             reminded: false,
             booked: false,
+            missed: false,
+            notice_owed: false,
             identity_seen: false,
             late_yes: false,
         });
@@ -66,14 +68,20 @@ impl Draft {
             offer.mailed = true;
             // It left while a withdrawal was being written: the partner is owed the one notice.
             if let OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded) = offer.status {
+                offer.notice_owed = true;
                 self.effects.push(Effect::Mail(id, OfferMail::Cancellation));
             }
+        } else if mail == OfferMail::Cancellation {
+            offer.notice_owed = false;
         }
         Ok(())
     }
 
     pub(super) fn undeliverable(&mut self, id: OfferId, mail: OfferMail) -> Result<(), Refusal> {
         let offer = self.offer_mut(id)?;
+        if mail == OfferMail::Cancellation {
+            offer.notice_owed = false;
+        }
         match (mail, offer.status) {
             (OfferMail::Offer | OfferMail::Reminder, OfferStatus::Requested) => {
                 offer.status = OfferStatus::Cancelled(Cause::Undeliverable);

@@ -38,6 +38,18 @@ impl Draft {
         Ok(())
     }
 
+    /// What was over is sent again: it stays over, and a person looks at once, since nobody else reads what it says.
+    pub(super) fn sent_again(&mut self, facts: Facts) -> Result<(), Refusal> {
+        if self.episode.is_open() {
+            return Err(Refusal::Illegal);
+        }
+        self.episode.facts = facts;
+        self.episode.inputs += 1;
+        self.attend(AttentionKind::SentAgain, None, None);
+        self.alert(Alert::SentAgain);
+        Ok(())
+    }
+
     /// Whoever has taken the person on may be ringing a number that must not be rung any more. Nobody is told twice of
     /// one change (a rule that forbids contact is told by [`Draft::updated`]).
     pub(super) fn contact_changed(&mut self) -> Result<(), Refusal> {

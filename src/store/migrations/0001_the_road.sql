@@ -48,12 +48,14 @@ create table event (
 create index event_first on event (seq) where seq = 1;
 create unique index event_once_for_each_effect on event (effect_id) where effect_id is not null;
 
--- What the practice told us, as the domain reads it (personal data).
+-- What the practice told us, as the domain reads it (personal data). `person` is who the patient was, fixed when
+-- somebody took them on: what is filed belongs in that person's record.
 create table referral_content (
     referral_id  text   not null primary key,
     programme_id text   not null,
     body         text   not null,
-    read_at      bigint not null
+    read_at      bigint not null,
+    person       text   not null
 );
 
 -- FHIR as it came, compressed, each text once (personal data).
@@ -84,18 +86,20 @@ create table note (
 );
 create index note_by_referral on note (referral_id, written);
 
--- Wellbeing scores, ONS4 (personal data). `moment` is before or after.
+-- Wellbeing scores, ONS4, that the partner of an offer took (personal data). `moment` is before or after.
 create table score (
     referral_id  text   not null,
     programme_id text   not null,
+    offer_id     text   not null,
     moment       text   not null,
     satisfied    bigint not null,
     worthwhile   bigint not null,
     happy        bigint not null,
     anxious      bigint not null,
     taken        bigint not null,
-    primary key (referral_id, moment)
+    primary key (offer_id, moment)
 );
+create index score_by_referral on score (referral_id);
 
 -- What the matcher read (it quotes the GP: personal data).
 create table match_result (

@@ -216,7 +216,7 @@ async fn write(app: &App, link: &Link, posted: &Posted, report: &Report) -> Resu
         first.get_or_insert(id);
     }
     if let Some((moment, scores)) = report.scores {
-        tx.put_scores(link.row.referral, &link.row.programme, moment, scores, now).await?;
+        tx.put_scores(link.row.referral, &link.row.programme, link.row.offer, moment, scores, now).await?;
     }
     let event = Event::Partner { offer: link.row.offer, said: report.said, note: first, risk: report.risk };
     // A form's own number; one that was tampered with is only worth less to its sender.

@@ -10,6 +10,7 @@ mod mail;
 mod partners;
 mod people;
 mod practice;
+mod record;
 mod whole;
 mod withdrawal;
 

@@ -6,13 +6,13 @@ use jiff::SignedDuration;
 use wellbridge::demo::mail_catcher::MailFault;
 use wellbridge::jobs;
 use wellbridge::referral::PracticeId;
-use wellbridge::referral::episode::{Cause, OfferStatus};
+use wellbridge::referral::episode::{AttentionKind, Cause, OfferStatus};
 
 use super::on_both;
 use crate::support::city::{PARTNERS, mailbox};
 use crate::support::peers::PATIENCE;
-use crate::support::story::Story;
-use crate::support::world::{Plan, World};
+use crate::support::story::{Sent, Story};
+use crate::support::world::{DUTY, Plan, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_sends_one_cancellation_and_nothing_afterwards() {
@@ -100,4 +100,71 @@ async fn a_withdrawal_while_the_mail_is_in_flight_is_followed_by_one_cancellatio
     world.advance_working_days(10).await;
     assert_eq!(world.mails_to_partners().len(), 2);
     world.ends_well().await;
+}
+
+/// What lies before the coordinator, and the mails that the duty address got.
+async fn looked_at(world: &World, sent: &Sent) -> (Vec<AttentionKind>, usize) {
+    let matters = world.episode(sent).await.attention.iter().map(|a| a.kind).collect();
+    (matters, world.mail.mails_to(DUTY).len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_taken_up_again_after_its_withdrawal_is_told_to_a_person() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        world.gp_withdraws(&sent).await;
+        let (_, before) = looked_at(&world, &sent).await;
+        world.record.change("ServiceRequest", &sent.request, |request| request["status"] = "active".into()).await;
+        world.poll().await;
+        assert_eq!(world.state(&sent).await, "withdrawn", "a new request is a new referral");
+        assert_eq!(looked_at(&world, &sent).await, (vec![AttentionKind::SentAgain], before + 1));
+        world.poll().await;
+        assert_eq!(looked_at(&world, &sent).await.1, before + 1, "told of once");
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_words_in_a_closed_request_are_read_by_a_person_and_a_new_telephone_number_is_not() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        let partner = world.partner(&world.open_offer(&sent).await);
+        partner.accepts().await;
+        partner.tells("finished", &[("tried", "One visit.")]).await;
+        let (_, before) = looked_at(&world, &sent).await;
+        world
+            .record
+            .change("Patient", &sent.patient, |patient| patient["telecom"][0]["value"] = "0113 496 0799".into())
+            .await;
+        world.poll().await;
+        world.advance(SignedDuration::from_hours(1)).await;
+        assert_eq!(looked_at(&world, &sent).await, (vec![], before));
+        let worse = |request: &mut serde_json::Value| {
+            request["note"][0]["text"] = "Worse again. Says that she is afraid of her son.".into();
+        };
+        world.record.change("ServiceRequest", &sent.request, worse).await;
+        world.poll().await;
+        assert_eq!(looked_at(&world, &sent).await, (vec![AttentionKind::SentAgain], before + 1));
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_rule_of_contact_after_the_yes_is_told_to_a_person() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        world.partner(&world.open_offer(&sent).await).accepts().await;
+        let (_, before) = looked_at(&world, &sent).await;
+        let rule = |request: &mut serde_json::Value| {
+            let words = format!("{} Contact by mobile only, never ring the landline.", Story::lonely().words);
+            request["note"][0]["text"] = words.into();
+        };
+        world.record.change("ServiceRequest", &sent.request, rule).await;
+        world.poll().await;
+        assert_eq!(looked_at(&world, &sent).await, (vec![AttentionKind::ChangedAfterAcceptance], before + 1));
+        world.ends_well().await;
+    })
+    .await;
 }

@@ -118,10 +118,11 @@ fn effects_are_allowed(before: &Episode, event: &Event, after: &Episode, effects
     let withdrawn = after.needs.iter().any(|n| n.state == NeedState::Withdrawn);
     for effect in effects {
         match effect {
-            // A risk reported by anybody always reaches a person; so does a notice that did not arrive.
+            // A risk reported by anybody always reaches a person; so do a notice that did not arrive and a request that
+            // is sent again.
             Effect::Mail(_, OfferMail::Cancellation)
             | Effect::KeepTask
-            | Effect::Alert(Alert::RiskReported | Alert::CancellationUndelivered) => {}
+            | Effect::Alert(Alert::RiskReported | Alert::CancellationUndelivered | Alert::SentAgain) => {}
             other => assert!(!withdrawn, "{other:?} after a withdrawal"),
         }
         if let Effect::Mail(id, OfferMail::Offer) = effect {

@@ -125,6 +125,16 @@ fn put_back_keep_back_and_supporting_herself_take_an_unanswered_offer_back() {
 }
 
 #[test]
+fn nobody_takes_up_support_against_consent_or_after_a_death() {
+    for why in [Hold::ConsentDeclined, Hold::ConsentMissing, Hold::Deceased, Hold::LeftPractice] {
+        let road = Road::new(held(why)).then(&matched(vec![hold("gardening", why)]));
+        assert_eq!(road.refuses(&decide("gardening", Decision::SupportHerself)), Some(Refusal::Forbidden), "{why:?}");
+    }
+    let arranged = Road::new(held(Hold::ContactProhibited)).then(&matched(vec![hold("gardening", Hold::NoService)]));
+    assert_eq!(arranged.then(&decide("gardening", Decision::SupportHerself)).filed(), [Moment::Started]);
+}
+
+#[test]
 fn supporting_herself_twice_is_filed_as_started_once() {
     let road = Road::proposed()
         .then(&decide("gardening", Decision::SupportHerself))

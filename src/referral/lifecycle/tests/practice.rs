@@ -68,6 +68,43 @@ fn a_bounced_notice_is_urgent_only_where_somebody_knows_who_the_person_is() {
 }
 
 #[test]
+fn what_is_sent_again_after_it_ended_stays_ended_and_a_person_looks_at_once() {
+    let again = Event::SentAgain { facts: Facts { sharing: Sharing::Full, ..Facts::default() } };
+    let closed = Road::new(Facts::default()).then(&decide(UNREAD, Decision::Close(Closed::NotForUs)));
+    for (road, state) in
+        [(Road::accepted().then(&withdrawn()), ReferralState::Withdrawn), (closed, ReferralState::Closed)]
+    {
+        let road = road.then(&again);
+        assert_eq!((road.episode.state(), road.mails()), (state, vec![]));
+        assert_eq!((road.matters(), road.alerts()), (vec![AttentionKind::SentAgain], vec![Alert::SentAgain]));
+        assert!(Alert::SentAgain.escalates(), "nobody has read what the new version says");
+    }
+    assert_eq!(Road::offered().refuses(&again), Some(Refusal::Illegal), "an open one is simply changed");
+}
+
+#[test]
+fn whoever_took_the_person_on_is_told_of_another_rule_of_contact_by_a_person() {
+    let road = Road::accepted().then(&Event::ContactChanged);
+    assert_eq!(road.alerts(), [Alert::ChangedAfterAcceptance]);
+    assert_eq!(road.episode.attention[0].offer, Some(offer(1)));
+    assert_eq!(road.refuses(&Event::ContactChanged), Some(Refusal::AlreadyDone));
+    assert_eq!(Road::offered().refuses(&Event::ContactChanged), Some(Refusal::AlreadyDone), "nobody knows them yet");
+}
+
+#[test]
+fn a_notice_of_withdrawal_is_owed_until_it_left_or_could_not() {
+    let gone = Event::Mailed { offer: offer(1), mail: OfferMail::Cancellation, outcome_unknown: false };
+    let bounced = Event::Undeliverable { offer: offer(1), mail: OfferMail::Cancellation };
+    for told in [gone, bounced] {
+        let road = Road::accepted().then(&withdrawn());
+        assert!(road.episode.offers[0].notice_owed);
+        let road = road.then(&told);
+        assert!(!road.episode.offers[0].notice_owed);
+        assert!(road.effects.contains(&Effect::KeepTask), "the practice sees that it is over");
+    }
+}
+
+#[test]
 fn a_hold_that_comes_while_a_partner_is_asked_takes_the_offer_back() {
     for why in [Hold::Deceased, Hold::ConsentDeclined, Hold::ContactProhibited, Hold::Restricted] {
         let road = Road::offered().then(&Event::Updated { facts: held(why) });
@@ -142,7 +179,21 @@ fn an_unreadable_request_waits_for_a_person_and_goes_on_once_it_was_put_right() 
 #[test]
 fn nothing_is_filed_while_it_is_not_certain_whose_record_it_would_be() {
     let road = Road::new(held(Hold::BadNhsNumber)).then(&decide(UNREAD, Decision::Close(Closed::NotForUs)));
-    assert_eq!((road.need(UNREAD), road.filed()), (NeedState::Closed(Closed::NotForUs), vec![]));
+    let filing = &road.episode.filings[0];
+    assert_eq!((road.need(UNREAD), filing.status), (NeedState::Closed(Closed::NotForUs), FilingStatus::Refused));
+    assert!(!road.effects.iter().any(|e| matches!(e, Effect::File(..))), "nothing is written yet");
+    assert_eq!((road.matters(), road.alerts()), (vec![AttentionKind::FilingRefused], vec![Alert::FilingRefused]));
+    let again = Event::FilingRequeued { filing: filing.id, by: she() };
+    let moment = Moment::Closed(Closed::NotForUs);
+    assert_eq!(road.clone().then(&again).effects, [Effect::File(filing.id, moment)], "once it was put right");
+}
+
+#[test]
+fn what_never_was_a_referral_owes_the_record_nothing() {
+    for why in [Hold::UnreadableRequest, Hold::NoSubject] {
+        let road = Road::new(held(why)).then(&decide(UNREAD, Decision::Close(Closed::NotForUs)));
+        assert_eq!((road.filed(), road.matters()), (vec![], vec![]));
+    }
 }
 
 fn safety(needs: Vec<Placed>) -> Event {
