@@ -79,7 +79,6 @@ impl Tx {
     }
 
     /// A coordinator confirmed a partner's address and agreement.
-    #[expect(clippy::too_many_arguments, reason = "a row's columns, each of another type")]
     pub async fn confirm_partner(
         &mut self,
         programme: &ProgrammeId,
