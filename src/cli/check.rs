@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{Outcome, output, settings};
@@ -16,13 +17,16 @@ use crate::store::Store;
 /// Look at settings, templates, mappings and every connection.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  wellbridge check --config /etc/wellbridge.toml\n\nExit code 1 where any line is not well. Sends no mail and writes nothing to a record."
+    after_help = "Example:\n  wellbridge check --config /etc/wellbridge.toml\n\nExit code 1 where any line is not well. Sends no mail, writes nothing to a record and changes nothing in the database."
 )]
 pub(super) struct Check {
     /// For a program to read.
     #[arg(long)]
     json: bool,
 }
+
+/// Bank holidays must be known for so many days to come.
+const HOLIDAYS_AHEAD: i32 = 90;
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -80,7 +84,7 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
         lines.add(format!("programme {}", programme.id), Ok(mode_in_words(programme)));
         lines.add(format!("duty address of {}", programme.id), Ok(duty_in_words(programme)));
     }
-    lines.add("bank holidays", Ok(format!("known until {}", settings.bank_holidays.covers_until())));
+    lines.add("bank holidays", bank_holidays(settings, Clock::System.today()));
     lines.add("templates", templates(settings));
     lines.add("mappings", mappings(settings));
     lines.add("database", database(settings).await);
@@ -100,6 +104,16 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
         });
         lines.add(format!("feed {}", feed.id), said.map_err(|e| e.to_string()));
     }
+}
+
+/// Deadlines are counted with them: a file that soon ends must be replaced in time.
+fn bank_holidays(settings: &Settings, today: Date) -> Result<String, String> {
+    let until = settings.bank_holidays.covers_until();
+    let days = today.until(until).map_or(0, |span| span.get_days());
+    if days < HOLIDAYS_AHEAD {
+        return Err(format!("known only until {until}: name a newer file with `bank_holidays`, or update wellbridge"));
+    }
+    Ok(format!("known until {until}"))
 }
 
 /// The choice between a coordinator and the machine, explained.
@@ -141,11 +155,10 @@ fn mappings(settings: &Settings) -> Result<String, String> {
 
 async fn database(settings: &Settings) -> Result<String, String> {
     let Database::Sqlite(file) = &settings.database;
-    let looked = async {
-        let store = Store::open_beside(file).await?;
-        store.ping().await?;
-        store.counts().await
-    };
+    if !file.exists() {
+        return Ok(format!("{} is not there yet: the first start makes it", file.display()));
+    }
+    let looked = async { Store::look(file).await?.counts().await };
     let counts = looked.await.map_err(|e| crate::jobs::chain(&e))?;
     Ok(format!("{} holds {} referrals", file.display(), counts.values().sum::<u64>()))
 }

@@ -142,5 +142,5 @@ fn settings(config: Option<PathBuf>) -> anyhow::Result<Settings> {
 /// The store, beside a service that may be running.
 async fn store_beside(settings: &Settings) -> anyhow::Result<Store> {
     let crate::settings::Database::Sqlite(file) = &settings.database;
-    Ok(Store::open_beside(file).await?)
+    Ok(Store::open_beside(&settings.data_dir, file).await?)
 }

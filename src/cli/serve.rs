@@ -1,7 +1,7 @@
 //! `wellbridge serve`: the service, until SIGTERM or Ctrl-C.
 //!
-//! Shutting down is orderly: no new job is fetched, running ones get ten seconds, pages finish what they are answering,
-//! the database is closed. Whatever did not finish is picked up at the next start.
+//! Shutting down is orderly: no new job is fetched, running ones get ten seconds, pages have twenty to finish what
+//! they are answering, the database is closed. A second signal ends it at once. Whatever did not finish is picked up at the next start.
 
 use std::sync::Arc;
 
@@ -27,15 +27,42 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
     let mut jobs = jobs::start(&service).await?;
     tracing::info!(web.listen = %address, "wellbridge is ready");
     output::say(&format!("wellbridge is ready on http://{address}"));
-    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
-    stop_signal().await?;
+    let mut pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
+    // A service that has lost half of itself looks well and does nothing: it ends, so that whatever started it sees.
+    tokio::select! {
+        asked = stop_signal() => asked?,
+        ended = jobs.wait() => return Err(lost("jobs", ended.err().map(anyhow::Error::new))),
+        ended = &mut pages => {
+            let why = ended.map_err(anyhow::Error::new).and_then(|ended| ended.map_err(anyhow::Error::new));
+            return Err(lost("pages", why.err()));
+        }
+    }
     tracing::info!("wellbridge is stopping");
     stop.cancel();
-    let stopped = jobs.stop().await;
-    pages.await.context("the pages ended badly")??;
-    service.store.close().await;
-    stopped.context("the jobs ended badly")?;
-    Ok(Outcome::Well)
+    let orderly = async {
+        let (stopped, served) = tokio::join!(jobs.stop(), pages);
+        served.context("the pages ended badly")??;
+        service.store.close().await;
+        stopped.context("the jobs ended badly")?;
+        Ok(Outcome::Well)
+    };
+    tokio::select! {
+        ended = orderly => ended,
+        asked = stop_signal() => {
+            asked?;
+            tracing::warn!("wellbridge was told twice to stop and stops at once");
+            // Whatever was running is put back at the next start; waiting for a stuck job here would be no ending.
+            std::process::exit(2)
+        }
+    }
+}
+
+fn lost(what: &str, why: Option<anyhow::Error>) -> anyhow::Error {
+    let lost = format!("the {what} ended by themselves: start wellbridge again");
+    match why {
+        Some(why) => why.context(lost),
+        None => anyhow::anyhow!(lost),
+    }
 }
 
 /// Structured lines on standard error: JSON where a program reads them, plain on a terminal. `RUST_LOG` chooses.

@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::needs::candidate_view;
-use super::referral::kind_word;
+use super::referral::matter_key;
 use super::session::SignedIn;
 use super::{identifiers, words};
 use crate::directory::ServiceStatus;
@@ -311,13 +311,18 @@ pub(super) async fn settle(
 ) -> Result<Redirect, PageError> {
     who.check(&posted)?;
     let standing = who.standing(&app, &id).await?;
-    let wanted = MATTERS.into_iter().find(|kind| kind_word(*kind) == posted.get("kind"));
-    let kind = wanted.ok_or(PageError::BadForm)?;
-    let offer = match posted.get("offer") {
-        "" => None,
-        text => Some(text.parse().map_err(|_| PageError::BadForm)?),
+    // The very matter that was on her page: one that came meanwhile was read by nobody.
+    let seen = standing.episode.attention.iter().find(|a| matter_key(a) == posted.get("matter"));
+    let Some(matter) = seen.filter(|a| MATTERS.contains(&a.kind)) else {
+        return Ok(back(standing.episode.id, "moved-on"));
     };
-    let event = Event::AttentionSettled { kind, offer, by: Actor::Coordinator(who.user().clone()) };
+    let event = Event::AttentionSettled {
+        kind: matter.kind,
+        offer: matter.offer,
+        note: matter.note,
+        since: Some(matter.since),
+        by: Actor::Coordinator(who.user().clone()),
+    };
     let tx = app.service.store.begin().await?;
     let done = record(tx, standing.episode.id, &event, app.now(), "settled").await?;
     Ok(back(standing.episode.id, done))

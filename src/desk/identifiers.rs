@@ -143,10 +143,21 @@ fn number_or_month(token: &str) -> Option<i64> {
     i64::try_from(month + 101).ok()
 }
 
+/// A line of an address without the number before it.
+fn street(line: &str) -> String {
+    let after_number = |at: usize| line[at..].find(' ').map(|space| at + space);
+    let from = line.rfind(|c: char| c.is_ascii_digit()).and_then(after_number).unwrap_or(0);
+    squeezed(&line[from..])
+}
+
 fn address(words: &str, patient: &Patient) -> bool {
     let squeezed_words = squeezed(words);
     let lines = patient.address.iter().flat_map(|a| &a.lines);
-    lines.map(|line| squeezed(line)).any(|line| line.chars().count() >= 7 && squeezed_words.contains(&line))
+    // The street alone tells enough: "14 Chapel Lane", "Flat 2b, 14 Chapel Lane" and "Chapel Lane" are one.
+    lines
+        .flat_map(|line| line.split(','))
+        .map(street)
+        .any(|street| street.chars().count() >= 7 && squeezed_words.contains(&street))
 }
 
 #[cfg(test)]
@@ -197,6 +208,7 @@ mod tests {
             ("born 6th January 1942", "date of birth"),
             ("born on the 6th of Jan 1942", "date of birth"),
             ("at 14, chapel lane", "address"),
+            ("the house with the red door in Chapel Lane", "address"),
         ] {
             let found = found(words, &patient());
             assert!(found.iter().any(|f| f.contains(what)), "{words}: {found:?}");

@@ -14,6 +14,8 @@ mod act;
 mod find;
 pub mod identifiers;
 pub mod marks;
+#[cfg(test)]
+mod matters_tests;
 mod needs;
 mod partners;
 mod referral;

@@ -111,7 +111,7 @@ impl View<'_> {
             may_offer: waits && !forbidden,
             may_put_back: open && !taken && need.state != NeedState::Received,
             may_keep_back: open && !taken && need.state != NeedState::Held(Hold::Coordinator),
-            may_support: open && !taken && !matches!(need.state, NeedState::Supported(_)),
+            may_support: open && !taken && !forbidden && !matches!(need.state, NeedState::Supported(_)),
         }
     }
 

@@ -1,5 +1,5 @@
 //! One referral: safe contact, the GP's words with what was read in them, each need and who could help, and on the right
-//! what happened. Opening it writes down who looked and stops its alerts; nothing else.
+//! what happened. Opening it writes down who looked, stops its alerts and has the practice read again; nothing else.
 
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
@@ -11,8 +11,9 @@ use super::timeline;
 use super::words::{self, Tone};
 use crate::matching::Match;
 use crate::referral::content::{Consent, ContactSystem, ReasonFrom};
-use crate::referral::episode::{AttentionKind, Episode};
+use crate::referral::episode::{Attention, AttentionKind, Episode};
 use crate::referral::{Patient, Referral, SafeContact, ServiceId, Sharing};
+use crate::store::queue::{self, ReadAgain};
 use crate::store::{NoteRow, Partner};
 use crate::web::pages::{self, fill};
 use crate::web::when::{When, when};
@@ -36,9 +37,13 @@ pub(super) async fn show(
     let mut tx = app.service.store.begin().await?;
     tx.audit(&standing.episode.programme, Some(id), who.user().as_str(), "opened the referral", now).await?;
     tx.open_alerts_of(id, who.user(), now).await?;
-    tx.commit().await?;
     let store = &app.service.store;
     let content = store.content(id).await?;
+    if standing.episode.is_open() && content.is_some() {
+        // What she sees is what was read last; the practice is asked now, so that what she does next is done on more.
+        tx.enqueue(ReadAgain { referral: id }, queue::once()).await?;
+    }
+    tx.commit().await?;
     let matched = store.matched(id).await?;
     let notes = store.notes(id).await?;
     let partners = store.partners(&standing.episode.programme).await?;
@@ -142,16 +147,21 @@ fn person(patient: &Patient, episode: &Episode, today: jiff::civil::Date) -> Vec
         let kind = point.kind.as_deref().map_or_else(String::new, |k| format!(" ({k})"));
         put(label, Some(format!("{}{kind}", point.value)));
     }
-    let address = patient.address.as_ref().filter(|_| !patient.restricted && !episode.facts.contact_prohibited);
+    let address =
+        patient.address.as_ref().filter(|_| !patient.whereabouts_are_closed() && !episode.facts.contact_prohibited);
     put(
         "Lives at",
         address.map(|a| {
             a.lines.iter().cloned().chain(a.city.clone()).chain(a.postcode.clone()).collect::<Vec<_>>().join(", ")
         }),
     );
-    if patient.restricted {
-        put("Record", Some("Restricted: where the person lives is not shown".to_owned()));
-    }
+    let closed = match () {
+        () if patient.restricted => Some("Restricted: where the person lives is not shown"),
+        () if patient.deceased => Some("The person has died: where they lived is not shown"),
+        () if patient.left_practice => Some("No longer registered at the practice: the address may be an old one"),
+        () => None,
+    };
+    put("Record", closed.map(str::to_owned));
     list
 }
 
@@ -181,8 +191,7 @@ fn scores((before, after): Moments) -> Vec<(&'static str, Option<u8>, Option<u8>
 /// Something to look at, with its words.
 #[derive(Serialize)]
 struct Matter {
-    kind: String,
-    offer: Option<String>,
+    key: String,
     tag: &'static str,
     tone: Tone,
     line: &'static str,
@@ -224,8 +233,7 @@ impl View<'_> {
                 let (tag, line) = words::attention(matter.kind);
                 let offer = matter.offer.and_then(|id| self.episode.offer(id));
                 Matter {
-                    kind: kind_word(matter.kind),
-                    offer: matter.offer.map(|o| o.to_string()),
+                    key: matter_key(matter),
                     tag,
                     tone: if words::is_safety(matter.kind) { Tone::Safety } else { Tone::Waits },
                     line,
@@ -293,7 +301,10 @@ pub(super) fn service_name(app: &App, id: &ServiceId) -> String {
     app.service.directory().get(id).map_or_else(|| format!("a service no longer listed ({id})"), |s| s.name.clone())
 }
 
-/// The kebab-case word of a matter, as forms carry it.
-pub(super) fn kind_word(kind: AttentionKind) -> String {
-    serde_json::to_string(&kind).unwrap_or_default().trim_matches('"').to_owned()
+/// What a form calls the one matter it is about: no other matter of the referral has the same.
+pub(super) fn matter_key(matter: &Attention) -> String {
+    let kind = serde_json::to_string(&matter.kind).unwrap_or_default();
+    let about = matter.offer.map(|o| o.to_string()).unwrap_or_default();
+    let words = matter.note.map(|n| n.to_string()).unwrap_or_default();
+    format!("{}.{}.{about}.{words}", kind.trim_matches('"'), matter.since.as_millisecond())
 }

@@ -1,5 +1,8 @@
 //! Signing in and out. Failed tries are counted for each account and each visitor, whether or not the account exists.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{StatusCode, header, request::Parts};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -16,6 +19,10 @@ use crate::web::{App, PageError, cookie};
 
 /// Failed sign-ins to one account are counted over this long.
 const QUARTER: i64 = 15 * 60;
+/// The longest wait for a turn at the hash, which costs 19 MB and tens of milliseconds.
+const TURN: Duration = Duration::from_secs(8);
+/// "Try again in so many seconds" to whoever got no turn.
+const BUSY: i64 = 10;
 
 fn page(user: &str, problem: Option<&str>) -> Result<Html<String>, PageError> {
     pages::render("desk/sign-in.html", fill! { user, problem })
@@ -46,20 +53,23 @@ pub(super) async fn sign_in(State(app): State<App>, _: Visitor, posted: Posted) 
     // The password is taken as it was typed: `get` would cut the spaces round it.
     let password = posted.raw("password").to_owned();
     let door = format!("sign-in:{}", sha256(&user));
-    let tries = i64::from(app.service.settings.limits.sign_in_tries);
-    if app.service.store.knocks(&door, QUARTER, app.now()).await? >= tries {
-        return Err(PageError::TooMany(QUARTER - app.now().as_second().rem_euclid(QUARTER)));
-    }
+    let came = app.now();
+    // Counted before the password is looked at: a hundred tries at once are a hundred tries.
+    visitor::knock(&app, &door, QUARTER, app.service.settings.limits.sign_in_tries).await?;
     let account = app.service.store.account(&UserId::new(user.clone())).await?;
+    let turn = tokio::time::timeout(TURN, Arc::clone(&app.hashing).acquire_owned()).await;
+    let turn = turn.map_err(|_| PageError::TooMany(BUSY))?.map_err(PageError::internal)?;
     let checked = tokio::task::spawn_blocking(move || {
+        // Given back when the work is done, also where nobody waits for it any more.
+        let _turn = turn;
         let right = accounts::verify(account.as_ref(), &password);
         account.filter(|_| right)
     });
     let Some(account) = checked.await.map_err(PageError::internal)? else {
-        app.service.store.knock(&door, QUARTER, app.now()).await?;
         let page = page(&user, Some("The name or the password is not right."))?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
+    app.service.store.forget_knock(&door, QUARTER, came).await?;
     let (secret, hash) = cookie::new_secret();
     let csrf = hex(&random::secret_bytes());
     let lasts = app.service.settings.limits.session_lasts;

@@ -235,7 +235,7 @@ async fn a_partners_question_is_read_and_settled() {
     world.fill_in(&ask, &ask, &[("words", "<img src=x> Are there stairs?")], "").await;
     let page = world.get(&path(id, ""), &leeds()).await;
     assert!(page.body.contains("&lt;img src=x&gt; Are there stairs?") && !page.body.contains("<img"));
-    let fields = [("csrf", CSRF), ("kind", "question"), ("offer", &page.field("offer"))];
+    let fields = [("csrf", CSRF), ("matter", &page.field("matter"))];
     world.post(&path(id, "/settle"), &fields, &leeds()).await;
     assert!(world.episode(id).await.attention.is_empty());
     world.post(&path(id, "/settle"), &fields, &leeds()).await;

@@ -293,6 +293,7 @@ pub fn actor(by: &Actor) -> String {
 pub fn event(event: &Event) -> (String, Option<String>) {
     let text = match event {
         Event::Received { .. } => "Received from the practice".to_owned(),
+        Event::ContactChanged => "The practice changed how the person may be contacted".to_owned(),
         Event::Updated { .. } => "The practice changed something".to_owned(),
         Event::Withdrawn { by } => return ("Withdrawn".to_owned(), Some(actor(by))),
         Event::Matched { needs, .. } => {

@@ -77,9 +77,16 @@ pub(super) async fn show(
         .failing_edges()
         .await?
         .into_iter()
+        .filter(|(what, ..)| is_hers(&app, &who, what))
         .map(|(what, at, why)| (what, when(at, now), why))
         .collect();
     pages::render("desk/worklist.html", fill! { frame => who.frame(), rows, alerts, failing, all_open })
+}
+
+/// A failing practice is shown to its own programme's people; the mail server and a feed serve every programme.
+fn is_hers(app: &App, who: &SignedIn, edge: &str) -> bool {
+    let practice = edge.split(':').find_map(|part| app.service.practice(&part.into()));
+    practice.is_none_or(|practice| who.account.programmes.contains(&practice.programme))
 }
 
 fn alert_line(app: &App, alert: &AlertRow) -> AlertLine {
@@ -121,6 +128,10 @@ fn why(app: &App, row: &ReferralRow) -> (&'static str, Tone, String, u8) {
     }
     if row.hold == Some(Hold::Safety) {
         let (tag, line) = words::hold(Hold::Safety);
+        return (tag, Tone::Safety, line.to_owned(), 0);
+    }
+    if row.episode.is_open() && (row.episode.facts.urgent || row.hold == Some(Hold::Urgent)) {
+        let (tag, line) = words::hold(Hold::Urgent);
         return (tag, Tone::Safety, line.to_owned(), 0);
     }
     if let Some(kind) = matter {

@@ -34,8 +34,7 @@ pub(super) struct Person {
 impl Person {
     pub(super) fn of(mapping: &Mapping, places: &Places, referral: &Referral, needs: &[ReadNeed], today: Date) -> Self {
         let patient = &referral.patient;
-        // Where a restricted person lives is not matched on.
-        let address = patient.address.as_ref().filter(|_| !patient.restricted);
+        let address = patient.address.as_ref().filter(|_| !patient.whereabouts_are_closed());
         let postcode = address.and_then(|a| a.postcode.as_deref()).and_then(Postcode::parse);
         let languages: Vec<String> = patient.languages.iter().map(|l| l.name.to_lowercase()).collect();
         let mut audiences = HashSet::new();

@@ -144,6 +144,12 @@ impl Patient {
         u8::try_from(years).ok()
     }
 
+    /// Where the person lives is neither shown nor matched on: the record is restricted, or what it says of a home is no
+    /// longer so (deceased, no longer registered).
+    pub const fn whereabouts_are_closed(&self) -> bool {
+        self.restricted || self.deceased || self.left_practice
+    }
+
     /// `A B` for Alison Barraclough: enough to tell rows apart on a screen that others may see.
     pub fn initials(&self) -> String {
         let name = self.name.as_deref().unwrap_or("");

@@ -31,6 +31,8 @@ pub enum Event {
         /// What intake finds now.
         facts: Facts,
     },
+    /// The practice changed how the person may be contacted; the words themselves are personal data, kept apart.
+    ContactChanged,
     /// The practice or the person took it back.
     Withdrawn {
         /// Who did.
@@ -115,12 +117,18 @@ pub enum Event {
         /// Why, in words, kept apart.
         note: Option<NoteId>,
     },
-    /// A coordinator dealt with a matter (the oldest of its kind about that offer).
+    /// A coordinator dealt with a matter: the very one she saw, never one that came meanwhile.
     AttentionSettled {
         /// Which kind.
         kind: AttentionKind,
         /// About which offer.
         offer: Option<OfferId>,
+        /// Its words, where it has any.
+        #[serde(default)]
+        note: Option<NoteId>,
+        /// When it came. Events written before it was kept have none: the oldest of its kind about that offer.
+        #[serde(default)]
+        since: Option<Timestamp>,
         /// Who.
         by: Actor,
     },

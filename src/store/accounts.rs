@@ -44,7 +44,7 @@ const AUDIT: &str = "insert into audit (id, programme_id, referral_id, who, what
 const AUDITS: &str = "select who, what, at from audit where referral_id = $1 order by at, id";
 const KNOCK: &str = "insert into rate (door, window, knocks) values ($1, $2, 1)
     on conflict (door, window) do update set knocks = rate.knocks + 1 returning knocks";
-const KNOCKS: &str = "select knocks from rate where door = $1 and window = $2";
+const FORGET_KNOCK: &str = "update rate set knocks = knocks - 1 where door = $1 and window = $2 and knocks > 0";
 const SWEEP_RATE: &str = "delete from rate where window < $1";
 
 impl Tx {
@@ -134,11 +134,12 @@ impl Store {
         Ok(rows.iter().map(|r| (r.get("who"), r.get("what"), at(r.get("at")))).collect())
     }
 
-    /// How often a door was knocked on in the window that `now` lies in, without knocking.
-    pub async fn knocks(&self, door: &str, seconds: i64, now: Timestamp) -> Result<i64, StoreError> {
+    /// Takes one knock of [`Self::knock`] back: whoever it was had the key.
+    pub async fn forget_knock(&self, door: &str, seconds: i64, now: Timestamp) -> Result<(), StoreError> {
         let window = ms(now) / (seconds * 1000) * (seconds * 1000);
-        let knocks = sqlx::query_scalar(KNOCKS).bind(door).bind(window).fetch_optional(self.pool()).await?;
-        Ok(knocks.unwrap_or(0))
+        let mut tx = self.begin().await?;
+        sqlx::query(FORGET_KNOCK).bind(door).bind(window).execute(&mut *tx.inner).await?;
+        tx.commit().await
     }
 
     /// Counts a knock on a door in the window that `now` lies in (`seconds` long); answers the count so far. The door's

@@ -70,6 +70,7 @@ const UPDATE_REFERRAL: &str =
     attention = $8, episode = $9 where id = $1 and seq = $10";
 const EVENTS: &str = "select seq, version, body, occurred, recorded from event where referral_id = $1 order by seq";
 const EFFECT_DONE: &str = "select count(*) from event where effect_id = $1";
+const RECEIVED: &str = "select count(*) from event where seq = 1";
 const STATE_COUNTS: &str = "select state, count(*) as n from referral group by state";
 
 impl Tx {
@@ -157,6 +158,11 @@ impl Tx {
             // Only on a database whose transactions do not lock what they read: let the caller try again.
             return Err(StoreError::Database(sqlx::Error::RowNotFound));
         }
+        // Whoever had been shown who the person is sees nothing more once the offer has ended.
+        let still_open = |id| before.episode.offer(id).is_some_and(|offer| !offer.status.is_final());
+        for offer in episode.offers.iter().filter(|o| o.status.is_final() && still_open(o.id)) {
+            self.end_partner_sessions(offer.id).await?;
+        }
         queue::enqueue_effects(self, &episode, effects.clone(), now).await?;
         Ok(Appended::Now(Box::new(episode), effects))
     }
@@ -196,6 +202,12 @@ impl Store {
     pub async fn events(&self, id: ReferralId) -> Result<Vec<Recorded>, StoreError> {
         let rows = sqlx::query(EVENTS).bind(id.to_string()).fetch_all(self.pool()).await?;
         rows.iter().map(|row| recorded(id, row)).collect()
+    }
+
+    /// How many referrals were ever received, by the ledger: what the sum over [`Self::counts`] must be.
+    pub async fn received(&self) -> Result<u64, StoreError> {
+        let n: i64 = sqlx::query_scalar(RECEIVED).fetch_one(self.pool()).await?;
+        Ok(n.unsigned_abs())
     }
 
     /// How many referrals stand in each state.

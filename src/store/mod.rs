@@ -98,6 +98,9 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The database file in a data directory.
 const FILE_NAME: &str = "wellbridge.sqlite";
 
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
+const APPLIED: &str = "select version from _sqlx_migrations order by version";
+
 /// The database, open.
 #[derive(Clone)]
 pub struct Store {
@@ -134,28 +137,44 @@ impl Store {
     }
 
     /// Opens the database beside a service that may be running: for commands that look, or queue something. It works no
-    /// jobs and puts none back; the database keeps the two apart.
-    pub async fn open_beside(file: &Path) -> Result<Self, StoreError> {
-        if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            private_dir(dir).map_err(|why| StoreError::Directory { path: dir.to_owned(), why: why.to_string() })?;
+    /// jobs and puts none back; the database keeps the two apart. The schema is brought up to date only where nobody
+    /// runs; under a running service it must be this version's.
+    pub async fn open_beside(data_dir: &Path, file: &Path) -> Result<Self, StoreError> {
+        match lock(data_dir) {
+            Ok(_alone) => Self::connect(file, None).await,
+            Err(StoreError::Locked(_)) => Self::look(file).await,
+            Err(error) => Err(error),
         }
-        Self::connect(file, None).await
+    }
+
+    /// Opens a database that is there, and changes nothing in it: its schema must be this version's.
+    pub async fn look(file: &Path) -> Result<Self, StoreError> {
+        let pool = pool(file, false).await?;
+        let applied: Vec<i64> = sqlx::query_scalar(APPLIED).fetch_all(&pool).await?;
+        let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        if applied != known {
+            let why = "it was written by another version of wellbridge: run the same version as the service does";
+            return Err(StoreError::Directory { path: file.to_owned(), why: why.to_owned() });
+        }
+        Self::over(pool, None)
     }
 
     async fn connect(file: &Path, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
-        private_file(file).map_err(|why| StoreError::Directory { path: file.to_owned(), why: why.to_string() })?;
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .foreign_keys(true);
-        let pool = SqlitePoolOptions::new().max_connections(8).connect_with(options).await?;
-        sqlx::migrate!("src/store/migrations").run(&pool).await?;
+        let failed =
+            |path: &Path, why: std::io::Error| StoreError::Directory { path: path.to_owned(), why: why.to_string() };
+        if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            private_dir(dir).map_err(|why| failed(dir, why))?;
+        }
+        private_file(file).map_err(|why| failed(file, why))?;
+        let pool = pool(file, true).await?;
+        MIGRATIONS.run(&pool).await?;
         riverqueue::migrate::SqliteMigrator::new(pool.clone()).migrate_up().await.map_err(|error| {
             StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
         })?;
+        Self::over(pool, lock)
+    }
+
+    fn over(pool: SqlitePool, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
         let insert_only = Client::builder(pool.clone()).allow_unregistered_job_kinds().build()?;
         Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, turn: Arc::new(Semaphore::new(1)), lock })
     }
@@ -253,6 +272,17 @@ impl Tx {
         self.client.jobs().complete(id).tx(&mut self.inner).await?;
         Ok(())
     }
+}
+
+async fn pool(file: &Path, may_make: bool) -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(may_make)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true);
+    Ok(SqlitePoolOptions::new().max_connections(8).connect_with(options).await?)
 }
 
 /// Makes a directory that other accounts of the machine cannot look into; one that is there keeps its mode.

@@ -18,6 +18,8 @@ pub struct TokenRow {
     pub programme: ProgrammeId,
     /// Not valid from then on.
     pub expires: Timestamp,
+    /// Wrong one-time codes in all its life.
+    pub code_misses: i64,
 }
 
 /// The live one-time code of an offer.
@@ -35,12 +37,15 @@ pub struct CodeRow {
 
 const PUT_TOKEN: &str = "insert into answer_token (hash, offer_id, referral_id, programme_id, expires)
     values ($1, $2, $3, $4, $5) on conflict do nothing";
-const TOKEN: &str = "select offer_id, referral_id, programme_id, expires from answer_token where hash = $1";
+const TOKEN: &str =
+    "select offer_id, referral_id, programme_id, expires, code_misses from answer_token where hash = $1";
 const PUT_CODE: &str = "insert into one_time_code (offer_id, programme_id, hash, ordinal, expires, attempts)
     values ($1, $2, $3, $4, $5, 0) on conflict (offer_id) do update set hash = excluded.hash,
     ordinal = excluded.ordinal, expires = excluded.expires, attempts = 0";
 const CODE: &str = "select hash, ordinal, expires, attempts from one_time_code where offer_id = $1";
 const MISSED: &str = "update one_time_code set attempts = attempts + 1 where offer_id = $1";
+const MISSED_EVER: &str =
+    "update answer_token set code_misses = code_misses + 1 where offer_id = $1 returning code_misses";
 const USE_CODE: &str = "delete from one_time_code where offer_id = $1 and hash = $2";
 const PUT_SESSION: &str = "insert into partner_session (hash, offer_id, programme_id, expires) values ($1, $2, $3, $4)";
 const SESSION: &str = "select count(*) from partner_session where hash = $1 and offer_id = $2 and expires > $3";
@@ -99,10 +104,11 @@ impl Tx {
         }))
     }
 
-    /// Counts a wrong code.
-    pub async fn code_missed(&mut self, offer: OfferId) -> Result<(), StoreError> {
+    /// Counts a wrong code; answers how many there were in the life of the offer's link.
+    pub async fn code_missed(&mut self, offer: OfferId) -> Result<i64, StoreError> {
         sqlx::query(MISSED).bind(offer.to_string()).execute(&mut *self.inner).await?;
-        Ok(())
+        let ever = sqlx::query_scalar(MISSED_EVER).bind(offer.to_string()).fetch_optional(&mut *self.inner).await?;
+        Ok(ever.unwrap_or(0))
     }
 
     /// Uses a code up and opens a session; false where it had been used before.
@@ -150,6 +156,7 @@ impl Store {
             referral: key("a referral", row.get("referral_id"))?,
             programme: ProgrammeId::new(row.get::<String, _>("programme_id")),
             expires: at(row.get("expires")),
+            code_misses: row.get("code_misses"),
         }))
     }
 

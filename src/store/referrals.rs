@@ -175,7 +175,9 @@ impl Tx {
         };
         let id = known.episode.id;
         let facts = under_history(facts, referral.status, Some(known.episode.facts));
-        let told_before = self.content_in(id).await?.is_some_and(|stored| same_content(stored, referral));
+        let stored = self.content_in(id).await?;
+        let contact_changed = stored.as_ref().is_some_and(|stored| stored.safe_contact != referral.safe_contact);
+        let told_before = stored.is_some_and(|stored| same_content(stored, referral));
         // The patient, the consent or the Task may change while the request keeps its version.
         if known.source.version == source.version && told_before && known.episode.facts == facts {
             self.read_at(id, source, now).await?;
@@ -192,7 +194,14 @@ impl Tx {
                 Err(error) => Err(error),
             };
         }
-        self.changed(id, facts, now).await
+        let taken = self.changed(id, facts, now).await?;
+        if contact_changed {
+            match self.record(id, &Event::ContactChanged, None, now, now).await {
+                Ok(_) | Err(StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(taken)
     }
 
     /// Takes in an entry that could not be read: a referral held, once.

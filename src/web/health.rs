@@ -1,6 +1,8 @@
 //! For the machines that watch the service: alive, ready, and counts without personal data.
 
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -10,6 +12,9 @@ use axum::routing::get;
 
 use super::{App, PageError};
 use crate::referral::episode::ReferralState;
+use crate::store::StoreError;
+
+const HOUR: i64 = 60 * 60;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -18,20 +23,40 @@ pub(super) fn routes() -> Router<App> {
         .route("/metrics", get(metrics))
 }
 
+/// A write that was seen to work so many seconds ago still speaks for the disk: asking often costs little.
+const STILL_GOOD: i64 = 10;
+/// The longest that a write may take before we call the store unready.
+const WRITE: Duration = Duration::from_secs(5);
+
+/// Ready is: the store can be read and written. (Where jobs or pages end, the process ends: see `cli::serve`.)
 async fn ready(State(app): State<App>) -> Response {
-    match app.service.store.ping().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
-        }
+    match tokio::time::timeout(WRITE, can_write(&app)).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Err(error)) => unready(&crate::jobs::chain(&error)),
+        Err(_) => unready("a write takes too long"),
     }
+}
+
+fn unready(why: &str) -> Response {
+    tracing::error!(error = why, "the store does not answer");
+    (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be written to\n").into_response()
+}
+
+async fn can_write(app: &App) -> Result<(), StoreError> {
+    let now = app.now();
+    if now.as_second() - app.wrote.load(Ordering::Relaxed) < STILL_GOOD {
+        return app.service.store.ping().await;
+    }
+    app.service.store.knock("readyz", HOUR, now).await?;
+    app.wrote.store(now.as_second(), Ordering::Relaxed);
+    Ok(())
 }
 
 /// Prometheus text format 0.0.4, read from the store at the moment of asking: nothing to lose at a restart.
 async fn metrics(State(app): State<App>) -> Result<Response, PageError> {
     let store = &app.service.store;
     let counts = store.counts().await?;
+    let received = store.received().await?;
     let alerts = store.open_alerts(None).await?.len();
     let failing = store.failing_edges().await?.len();
     let jobs = store.jobs_waiting().await?;
@@ -48,11 +73,10 @@ async fn metrics(State(app): State<App>) -> Result<Response, PageError> {
         .map(|s| (format!("{{state=\"{}\"}}", s.as_str()), counts.get(s.as_str()).copied().unwrap_or(0)))
         .collect();
     family("wellbridge_referrals", "Referrals by the state they stand in.", &states);
-    let sum = counts.values().sum();
     family(
         "wellbridge_referrals_received_total",
-        "Referrals ever received: the sum over states.",
-        &[(String::new(), sum)],
+        "Referrals ever received, counted in the ledger; the sum over states must be the same.",
+        &[(String::new(), received)],
     );
     family("wellbridge_alerts_open", "Alerts nobody has opened.", &[(String::new(), alerts as u64)]);
     family(

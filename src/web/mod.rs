@@ -22,9 +22,10 @@ mod tests;
 pub mod visitor;
 pub mod when;
 
-use std::future::Future;
+use std::future::{Future, IntoFuture as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use axum::Router;
@@ -32,6 +33,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -45,6 +48,9 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// The longest a page may take; reading a practice's system again is the slowest thing a page does.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Passwords that are looked at side by side.
+const HASHES_AT_ONCE: usize = 2;
+
 /// What every handler is given.
 #[derive(Clone)]
 pub struct App {
@@ -53,6 +59,10 @@ pub struct App {
     /// Pages are reached over https: cookies are `__Host-` and Secure.
     pub secure: bool,
     salt: Arc<[u8; 32]>,
+    /// When a write to the store was last seen to work, in seconds since 1970; 0 is never.
+    wrote: Arc<AtomicI64>,
+    /// Turns at hashing a password: many at once would take the memory that everything else needs.
+    pub(crate) hashing: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for App {
@@ -65,7 +75,13 @@ impl App {
     /// Wraps the service for handlers.
     pub fn new(service: Arc<Wellbridge>) -> Self {
         let secure = service.settings.web.public_url.scheme() == "https";
-        Self { service, secure, salt: Arc::new(crate::random::secret_bytes()) }
+        Self {
+            service,
+            secure,
+            salt: Arc::new(crate::random::secret_bytes()),
+            wrote: Arc::default(),
+            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+        }
     }
 
     /// The time now.
@@ -120,8 +136,35 @@ pub async fn serve_router(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    serve_until(listener, router, shutdown, PAGE_TIMEOUT).await
+}
+
+/// Serves until `shutdown`, and not longer than `grace` after it: a visitor who never finishes a request (or only holds
+/// a connection open) must not keep the service from ending.
+async fn serve_until(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    grace: Duration,
+) -> std::io::Result<()> {
     let pages = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, pages).with_graceful_shutdown(shutdown).await
+    let stopping = CancellationToken::new();
+    let stop = stopping.clone();
+    let served = axum::serve(listener, pages).with_graceful_shutdown(async move {
+        shutdown.await;
+        stop.cancel();
+    });
+    let time_is_up = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        result = served.into_future() => result,
+        () = time_is_up => {
+            tracing::warn!("a visitor's connection was still open at the end and was cut");
+            Ok(())
+        }
+    }
 }
 
 /// The kind of help, as a partner reads it before acceptance: neutral, and true of everybody who might be sent.

@@ -145,3 +145,15 @@ async fn only_on_loopback_are_cookies_without_their_prefix() {
     assert!(!seen.headers.contains_key("strict-transport-security"));
     assert!(world.get(&link, &seen.cookie()).await.body.contains("See how to make contact"));
 }
+
+#[tokio::test]
+async fn a_visitor_who_never_finishes_does_not_keep_the_service_from_ending() {
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt as _;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut visitor = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    visitor.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").await.unwrap();
+    let router = Router::new().route("/healthz", get(|| async { "alive" }));
+    let served = super::serve_until(listener, router, tokio::task::yield_now(), Duration::from_millis(200));
+    tokio::time::timeout(Duration::from_secs(10), served).await.expect("it ended").unwrap();
+}

@@ -10,6 +10,7 @@
     reason = "a helper of the tests fails the test that called it"
 )]
 
+mod cli;
 mod demo;
 mod lifecycle;
 mod pages;

@@ -138,6 +138,7 @@ impl Draft {
         match event {
             Event::Received { .. } => Err(Refusal::AlreadyDone),
             Event::Updated { facts } => self.updated(*facts),
+            Event::ContactChanged => self.contact_changed(),
             Event::Withdrawn { .. } => self.withdrawn(),
             Event::Matched { needs, safety } => self.matched(needs, *safety),
             Event::Offered { .. } => self.offered(event),
@@ -148,7 +149,9 @@ impl Draft {
             Event::Partner { offer, said, note, risk } => self.partner(*offer, *said, *note, *risk),
             Event::IdentityViewed { offer } => self.identity_viewed(*offer),
             Event::Decided { need, decision, by, note } => self.decided(need, *decision, by, *note),
-            Event::AttentionSettled { kind, offer, by } => self.settled(*kind, *offer, by),
+            Event::AttentionSettled { kind, offer, note, since, by } => self.settled(by, |a| {
+                a.kind == *kind && a.offer == *offer && since.is_none_or(|at| a.since == at && a.note == *note)
+            }),
             Event::Filed { filing } => self.filing_moves(*filing, FilingStatus::Filed),
             Event::Handed { filing } => self.filing_moves(*filing, FilingStatus::Handed),
             Event::Acknowledged { filing } => self.filing_moves(*filing, FilingStatus::Acknowledged),

@@ -3,9 +3,10 @@
 //! A need is always in exactly one place. One that the matcher no longer reads was a misreading and goes, unless
 //! somebody was asked or a person decided something about it: then it waits for a person.
 
-use super::{Draft, Refusal, is_unreadable, words_required};
+use super::{Draft, Refusal, forbids_everybody, is_unreadable, words_required};
 use crate::referral::episode::{
-    Actor, AttentionKind, Cause, Closed, Hold, Moment, Need, NeedState, OfferStatus, PersonAnswer, SupportedBy, UNREAD,
+    Actor, Attention, AttentionKind, Cause, Closed, Hold, Moment, Need, NeedState, OfferStatus, PersonAnswer,
+    SupportedBy, UNREAD,
 };
 use crate::referral::event::{Alert, Decision, Effect, Place, Placed};
 use crate::referral::ids::{NeedCode, NoteId, OfferId};
@@ -152,6 +153,9 @@ impl Draft {
             Decision::PutBack if state == NeedState::Received => return Err(Refusal::AlreadyDone),
             Decision::PutBack if self.episode.facts.hold.is_some_and(is_unreadable) => return Err(Refusal::Forbidden),
             Decision::PutBack => NeedState::Received,
+            Decision::SupportHerself if self.episode.facts.hold.is_some_and(forbids_everybody) => {
+                return Err(Refusal::Forbidden);
+            }
             Decision::SupportHerself => NeedState::Supported(SupportedBy::Coordinator),
             Decision::KeepBack | Decision::Close(_) => NeedState::Held(Hold::Coordinator),
         };
@@ -174,11 +178,11 @@ impl Draft {
         Ok(())
     }
 
-    pub(super) fn settled(&mut self, kind: AttentionKind, offer: Option<OfferId>, by: &Actor) -> Result<(), Refusal> {
+    pub(super) fn settled(&mut self, by: &Actor, which: impl Fn(&Attention) -> bool) -> Result<(), Refusal> {
         if !matches!(by, Actor::Coordinator(_)) {
             return Err(Refusal::Illegal);
         }
-        let at = self.episode.attention.iter().position(|a| a.kind == kind && a.offer == offer);
+        let at = self.episode.attention.iter().position(which);
         self.episode.attention.remove(at.ok_or(Refusal::AlreadyDone)?);
         Ok(())
     }

@@ -38,6 +38,22 @@ impl Draft {
         Ok(())
     }
 
+    /// Whoever has taken the person on may be ringing a number that must not be rung any more. Nobody is told twice of
+    /// one change (a rule that forbids contact is told by [`Draft::updated`]).
+    pub(super) fn contact_changed(&mut self) -> Result<(), Refusal> {
+        if self.is_withdrawn() {
+            return Err(Refusal::Withdrawn);
+        }
+        let before = self.episode.attention.len();
+        let alerts = self.effects.len();
+        self.tell_who_supports();
+        if self.episode.attention.len() == before {
+            self.effects.truncate(alerts);
+            return Err(Refusal::AlreadyDone);
+        }
+        Ok(())
+    }
+
     pub(super) fn withdrawn(&mut self) -> Result<(), Refusal> {
         if !self.episode.is_open() {
             return Err(Refusal::AlreadyDone);

@@ -45,6 +45,7 @@ create table event (
     effect_id    text,
     primary key (referral_id, seq)
 );
+create index event_first on event (seq) where seq = 1;
 create unique index event_once_for_each_effect on event (effect_id) where effect_id is not null;
 
 -- What the practice told us, as the domain reads it (personal data).
@@ -105,12 +106,14 @@ create table match_result (
 );
 
 -- The links in mails. Only a hash is kept; the link itself is derived again when a mail is written again.
+-- `code_misses` counts wrong one-time codes over the link's whole life, whatever code they were tried against.
 create table answer_token (
     hash         text   not null primary key,
     offer_id     text   not null,
     referral_id  text   not null,
     programme_id text   not null,
-    expires      bigint not null
+    expires      bigint not null,
+    code_misses  bigint not null default 0
 );
 create unique index answer_token_by_offer on answer_token (offer_id);
 

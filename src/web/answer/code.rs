@@ -14,6 +14,7 @@ use super::{Case, Link};
 use crate::partner::address::EmailAddress;
 use crate::referral::OfferId;
 use crate::referral::episode::OfferStatus;
+use crate::referral::event::Alert;
 use crate::store::queue::SendCode;
 use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
@@ -24,6 +25,11 @@ use crate::web::{App, PageError, cookie};
 const SESSION_SECONDS: u32 = 2 * 60 * 60;
 /// A second asking within so many seconds is the first one, clicked twice.
 const CLICKED_TWICE: i64 = 20;
+/// Wrong codes in the life of a link, after which it takes no more: six digits must not be guessed in half a year.
+const MISSES_EVER: i64 = 20;
+/// What the page says from then on.
+const LOCKED: &str =
+    "Wrong codes were tried too often with this link. Please ring us, and we will help you from there.";
 const HOUR: i64 = 60 * 60;
 
 /// The name of the cookie: one for each offer, so that two referrals can be open side by side.
@@ -49,6 +55,9 @@ pub(super) async fn send(State(app): State<App>, link: Link, posted: Posted) -> 
     let case = Case::load(&app, &link).await?;
     if !may_look(&case) {
         return Ok(link.to(""));
+    }
+    if link.row.code_misses >= MISSES_EVER {
+        return Ok(link.to("code"));
     }
     let now = app.now();
     let limits = &app.service.settings.limits;
@@ -76,7 +85,8 @@ pub(super) async fn enter(State(app): State<App>, link: Link) -> Result<Response
     if !may_look(&case) {
         return Ok(link.to("").into_response());
     }
-    Ok(code_page(&app, &link, &case, None).await?.into_response())
+    let problem = (link.row.code_misses >= MISSES_EVER).then_some(LOCKED);
+    Ok(code_page(&app, &link, &case, problem).await?.into_response())
 }
 
 /// POST: a right code opens a session; a wrong one is counted.
@@ -85,6 +95,10 @@ pub(super) async fn open(State(app): State<App>, link: Link, posted: Posted) -> 
     let case = Case::load(&app, &link).await?;
     if !may_look(&case) {
         return Ok(link.to("").into_response());
+    }
+    if link.row.code_misses >= MISSES_EVER {
+        let page = code_page(&app, &link, &case, Some(LOCKED)).await?;
+        return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     let now = app.now();
     let typed: String = posted.get("code").chars().filter(char::is_ascii_digit).take(12).collect();
@@ -98,10 +112,16 @@ pub(super) async fn open(State(app): State<App>, link: Link, posted: Posted) -> 
     };
     let hash = app.service.link_key.code_hash(link.row.offer, live.ordinal, &typed);
     if aws_lc_rs::constant_time::verify_slices_are_equal(hash.as_bytes(), live.hash.as_bytes()).is_err() {
-        tx.code_missed(link.row.offer).await?;
+        let ever = tx.code_missed(link.row.offer).await?;
+        if ever == MISSES_EVER {
+            // Somebody guesses, or somebody needs help: a person finds out which.
+            tx.raise(&link.row.programme, Some(link.row.referral), Alert::GivenUp, now).await?;
+        }
         tx.commit().await?;
         let left = tries - live.attempts - 1;
-        let problem = if left > 0 {
+        let problem = if ever >= MISSES_EVER {
+            LOCKED
+        } else if left > 0 {
             "That is not the code in the mail."
         } else {
             "That was wrong too often. Ask for a new code."
@@ -138,5 +158,6 @@ async fn code_page(
 /// Enough of an address to know which mailbox to look in: `j…@charity.example`.
 fn hint(address: &EmailAddress) -> String {
     let first: String = address.as_str().chars().take(1).collect();
-    format!("{first}…@{}", address.domain())
+    // A word joiner, so that a phone does not break the line after the dots.
+    format!("{first}…\u{2060}@{}", address.domain())
 }

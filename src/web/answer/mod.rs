@@ -10,6 +10,8 @@
 //! - [`tell`]: how it goes, and worries.
 
 mod code;
+#[cfg(test)]
+mod kept_tests;
 mod page;
 mod person;
 mod reply;
@@ -31,7 +33,7 @@ use crate::partner::token::AnswerToken;
 use crate::random;
 use crate::referral::episode::Offer;
 use crate::referral::event::{Event, PartnerSaid};
-use crate::referral::{NoteId, Ons4};
+use crate::referral::{NoteId, Ons4, Score};
 use crate::settings::Programme;
 use crate::store::{Appended, NewNote, Standing, StoreError, TokenRow};
 
@@ -156,20 +158,53 @@ impl Report {
         self
     }
 
-    /// A worry that was written or ticked on the form. Its words come first: they are what the coordinator must see.
-    fn with_worry(mut self, posted: &Posted) -> Self {
-        if let Some(words) = posted.words("worry") {
-            self.risk = true;
-            self.words.insert(0, ("risk", words));
-        }
-        self.risk |= posted.ticked("worried");
-        self
+    /// A worry that was written or ticked on the form, if there is one: a report of its own.
+    fn worry(posted: &Posted) -> Option<Self> {
+        let words = posted.words("worry");
+        let risk = words.is_some() || posted.ticked("worried");
+        risk.then(|| Self { risk, ..Self::new(PartnerSaid::Asked).with("risk", words) })
+    }
+
+    /// The scores in words, for a person to read where they have no other place to go.
+    fn scores_in_words(&self) -> Option<String> {
+        let (moment, scores) = self.scores?;
+        let number = |score: Score| u8::from(score);
+        Some(format!(
+            "Scores, {moment}: satisfied {}, worthwhile {}, happy {}, anxious {}.",
+            number(scores.satisfied),
+            number(scores.worthwhile),
+            number(scores.happy),
+            number(scores.anxious)
+        ))
     }
 }
 
-/// Records what the partner said, with its words, in one transaction; sent twice, or no longer possible, it changes
-/// nothing and the page that follows shows how things stand.
-async fn record(app: &App, link: &Link, posted: &Posted, report: Report) -> Result<(), PageError> {
+/// Records a worry before anything else on its form is looked at: a field left empty elsewhere must not cost it. True
+/// where there was one, which the page then says.
+async fn record_worry(app: &App, link: &Link, posted: &Posted) -> Result<bool, PageError> {
+    let Some(worry) = Report::worry(posted) else { return Ok(false) };
+    record(app, link, posted, worry).await?;
+    Ok(true)
+}
+
+/// Records what the partner said, with its words, in one transaction; sent twice it changes nothing. What is no longer
+/// possible changes nothing either, and the page that follows shows how things stand; but its words reach the
+/// coordinator all the same.
+async fn record(app: &App, link: &Link, posted: &Posted, mut report: Report) -> Result<(), PageError> {
+    if write(app, link, posted, &report).await? {
+        return Ok(());
+    }
+    let scores = report.scores_in_words();
+    report = Report { said: PartnerSaid::Asked, scores: None, ..report.with("reason", scores) };
+    if !report.words.is_empty() {
+        // Where it was only sent twice, its number is known and nothing is written.
+        write(app, link, posted, &report).await?;
+    }
+    Ok(())
+}
+
+/// One try at [`record`]; false where nothing was written.
+async fn write(app: &App, link: &Link, posted: &Posted, report: &Report) -> Result<bool, PageError> {
     let now = app.now();
     let mut tx = app.service.store.begin().await?;
     let mut first = None;
@@ -189,9 +224,8 @@ async fn record(app: &App, link: &Link, posted: &Posted, report: Report) -> Resu
     let what = if report.risk { "worry" } else { "form" };
     let effect = (!once.is_empty()).then(|| format!("{what}:{}:{once}", link.row.offer));
     match tx.record(link.row.referral, &event, effect.as_deref(), now, now).await {
-        Ok(Appended::Now(..)) => Ok(tx.commit().await?),
-        // Dropped with all its words: they are there already, or have no place to go.
-        Ok(Appended::Already) | Err(StoreError::Refused(_)) => Ok(()),
+        Ok(Appended::Now(..)) => tx.commit().await.map(|()| true).map_err(Into::into),
+        Ok(Appended::Already) | Err(StoreError::Refused(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

@@ -28,7 +28,8 @@ use crate::web::{App, PageError, kind_of_help};
 /// How long the practice's system may take before we say "try again".
 const READ_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// GET with an open session. HEAD, and a browser without a session, learn nothing and record nothing.
+/// GET with an open session. The practice is read again first and what changed is taken in, as a poll would: it may move
+/// the referral, and that is meant (nothing is shown on old knowledge). HEAD, and a browser without a session, learn nothing and record nothing.
 pub(super) async fn show(
     State(app): State<App>,
     link: Link,
@@ -170,7 +171,7 @@ fn person(referral: &Referral, prohibited: bool, today: jiff::civil::Date) -> Pe
         }
     }
     // A letter is asked for only where there is no other way, and never where the record is restricted.
-    let by_letter = !prohibited && !patient.restricted && phones.is_empty() && emails.is_empty();
+    let by_letter = !prohibited && !patient.whereabouts_are_closed() && phones.is_empty() && emails.is_empty();
     let address = patient
         .address
         .as_ref()

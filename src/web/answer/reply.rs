@@ -4,11 +4,12 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Serialize;
 
-use super::{Case, Link, Report, record};
+use super::{Case, Link, Report, record, record_worry};
 use crate::referral::episode::Reason;
 use crate::referral::event::PartnerSaid;
 use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
+use crate::web::visitor::knock;
 use crate::web::{App, PageError};
 
 /// The reasons a partner may give for a no: (value, words, reason), codes of `dos-rejected-reasons-bars` that truly fit.
@@ -19,6 +20,10 @@ const WHY_NOT: [(&str, &str, Reason); 5] = [
     ("42", "It is too far away", Reason::Distance),
     ("99", "Another reason", Reason::Other),
 ];
+
+const HOUR: i64 = 60 * 60;
+/// Nobody who means it asks more.
+const QUESTIONS_AN_HOUR: u32 = 10;
 
 #[derive(Serialize)]
 struct Choice {
@@ -37,12 +42,13 @@ pub(super) async fn yes(State(app): State<App>, link: Link, posted: Posted) -> R
 /// "No, not this time": why?
 pub(super) async fn ask_why(State(app): State<App>, link: Link) -> Result<Html<String>, PageError> {
     let case = Case::load(&app, &link).await?;
-    why_page(&link, &case, "", "", None)
+    why_page(&link, &case, "", "", None, false)
 }
 
 /// Takes the no. A chosen reason is words enough, but "another" needs some.
 pub(super) async fn no(State(app): State<App>, link: Link, posted: Posted) -> Result<Response, PageError> {
     link.check(&posted)?;
+    let worried = record_worry(&app, &link, &posted).await?;
     let case = Case::load(&app, &link).await?;
     let words = posted.words("words");
     let chosen = WHY_NOT.iter().find(|(value, ..)| *value == posted.get("reason"));
@@ -52,11 +58,11 @@ pub(super) async fn no(State(app): State<App>, link: Link, posted: Posted) -> Re
         _ => None,
     };
     let (Some((_, label, reason)), None) = (chosen, problem) else {
-        let page = why_page(&link, &case, posted.get("reason"), posted.get("words"), problem)?;
+        let page = why_page(&link, &case, posted.get("reason"), posted.get("words"), problem, worried)?;
         return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     let words = words.unwrap_or_else(|| (*label).to_owned());
-    let report = Report::new(PartnerSaid::Rejected(*reason)).with("reason", Some(words)).with_worry(&posted);
+    let report = Report::new(PartnerSaid::Rejected(*reason)).with("reason", Some(words));
     record(&app, &link, &posted, report).await?;
     Ok(link.to("").into_response())
 }
@@ -67,10 +73,11 @@ fn why_page(
     reason: &str,
     words: &str,
     problem: Option<(&'static str, &'static str)>,
+    worried: bool,
 ) -> Result<Html<String>, PageError> {
     let choices: Vec<Choice> =
         WHY_NOT.iter().map(|&(value, words, _)| Choice { value, words, chosen: value == reason }).collect();
-    pages::render("answer/no.html", fill! { frame => case.frame(link), choices, words, problem })
+    pages::render("answer/no.html", fill! { frame => case.frame(link), choices, words, problem, worried })
 }
 
 /// "Ask a question."
@@ -82,18 +89,17 @@ pub(super) async fn ask_question(State(app): State<App>, link: Link) -> Result<H
 /// Takes the question to the coordinator.
 pub(super) async fn question(State(app): State<App>, link: Link, posted: Posted) -> Result<Response, PageError> {
     link.check(&posted)?;
+    let worried = record_worry(&app, &link, &posted).await?;
     let case = Case::load(&app, &link).await?;
     let words = posted.words("words");
-    if words.is_none() && posted.words("worry").is_none() {
+    if words.is_none() && !worried {
         let problem = ("words", "Write your question");
         let page = pages::render("answer/question.html", fill! { frame => case.frame(&link), problem })?;
         return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    let worry = Report::new(PartnerSaid::Asked).with_worry(&posted);
-    if worry.risk {
-        record(&app, &link, &posted, worry).await?;
-    }
     if words.is_some() {
+        // Each is a mail to the duty address; a worry is never held up.
+        knock(&app, &format!("question:{}", link.hash), HOUR, QUESTIONS_AN_HOUR).await?;
         record(&app, &link, &posted, Report::new(PartnerSaid::Asked).with("question", words)).await?;
     }
     Ok(link.to("").into_response())

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 
-use super::{Case, Link, Report, record};
+use super::{Case, Link, Report, record, record_worry};
 use crate::referral::episode::Reason;
 use crate::referral::event::PartnerSaid;
 use crate::web::pages::{self, fill};
@@ -128,7 +128,7 @@ pub(super) async fn form(
 ) -> Result<Html<String>, PageError> {
     let form = find(&what)?;
     let case = Case::load(&app, &link).await?;
-    form_page(&link, &case, form, None, &[])
+    form_page(&link, &case, form, &Filled::default())
 }
 
 /// POST: what was told.
@@ -140,10 +140,13 @@ pub(super) async fn told(
 ) -> Result<Response, PageError> {
     link.check(&posted)?;
     let form = find(&what)?;
+    let worried = record_worry(&app, &link, &posted).await?;
+    if worried && form.what == "worried" {
+        return Ok(link.to("").into_response());
+    }
     let case = Case::load(&app, &link).await?;
     let refuse = |problem: (&'static str, &'static str)| {
-        let filled: Vec<(&str, &str)> = form.words.iter().map(|(name, ..)| (*name, posted.get(name))).collect();
-        let page = form_page(&link, &case, form, Some(problem), &filled)?;
+        let page = form_page(&link, &case, form, &Filled { posted: Some(&posted), problem: Some(problem), worried })?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
     };
     for (name, _, required) in form.words {
@@ -166,26 +169,31 @@ pub(super) async fn told(
         _ => PartnerSaid::Asked,
     };
     let mut report = Report::new(said);
-    for (name, ..) in form.words.iter().filter(|(name, ..)| *name != "worry") {
+    for (name, ..) in form.words {
         report = report.with(name, posted.words(name));
     }
     report.scores = form.scores.zip(scores);
-    record(&app, &link, &posted, report.with_worry(&posted)).await?;
+    record(&app, &link, &posted, report).await?;
     Ok(link.to("").into_response())
 }
 
-fn form_page(
-    link: &Link,
-    case: &Case<'_>,
-    form: Form,
+/// What a form comes back with when something in it is missing: everything that was filled in.
+#[derive(Default)]
+struct Filled<'a> {
+    posted: Option<&'a Posted>,
     problem: Option<(&'static str, &'static str)>,
-    filled: &[(&str, &str)],
-) -> Result<Html<String>, PageError> {
-    let value = |name: &str| filled.iter().find(|(n, _)| *n == name).map_or("", |(_, v)| v);
+    /// The worry on it was recorded already.
+    worried: bool,
+}
+
+fn form_page(link: &Link, case: &Case<'_>, form: Form, filled: &Filled<'_>) -> Result<Html<String>, PageError> {
+    let value = |name: &str| filled.posted.map_or("", |posted| posted.get(name));
     let words: Vec<_> = form.words.iter().map(|(name, label, required)| (name, label, required, value(name))).collect();
-    let reasons: Vec<(&str, &str)> = WHY_NOT.iter().map(|&(value, words, _)| (value, words)).collect();
+    let reasons: Vec<_> = WHY_NOT.iter().map(|&(code, words, _)| (code, words, value("why") == code)).collect();
+    let questions: Vec<_> = ONS4.iter().map(|&(name, asked)| (name, asked, value(name))).collect();
+    let (problem, worried) = (filled.problem, filled.worried);
     pages::render(
         "answer/tell.html",
-        fill! { frame => case.frame(link), form, words, reasons, questions => ONS4, problem },
+        fill! { frame => case.frame(link), form, words, reasons, questions, problem, worried },
     )
 }

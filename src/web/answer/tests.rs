@@ -11,21 +11,21 @@ use crate::referral::event::Event;
 use crate::referral::{OfferId, ReferralId};
 use crate::web::testing::{World, referral};
 
-async fn asked() -> (World, ReferralId, OfferId, String) {
+pub(super) async fn asked() -> (World, ReferralId, OfferId, String) {
     let world = World::new().await;
     let id = world.refer(referral()).await;
     let (offer, link) = world.ask(id, "visits").await;
     (world, id, offer, link)
 }
 
-async fn accepted() -> (World, ReferralId, OfferId, String) {
+pub(super) async fn accepted() -> (World, ReferralId, OfferId, String) {
     let (world, id, offer, link) = asked().await;
     world.fill_in(&link, &format!("{link}/yes"), &[], "").await;
     (world, id, offer, link)
 }
 
 /// Asks for a code and types it in; answers the session cookie.
-async fn open(world: &World, offer: OfferId, link: &str) -> String {
+pub(super) async fn open(world: &World, offer: OfferId, link: &str) -> String {
     world.fill_in(link, &format!("{link}/code"), &[], "").await;
     let code = world.service.link_key.one_time_code(offer, world.service.clock.now().as_second());
     let opened = world.fill_in(&format!("{link}/code"), &format!("{link}/open"), &[("code", code.digits())], "").await;

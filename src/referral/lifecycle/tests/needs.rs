@@ -89,10 +89,22 @@ fn only_a_coordinator_closes_or_supports_or_deals_with_a_matter() {
             let event = Event::Decided { need: "gardening".into(), decision, by: by.clone(), note: note(1) };
             assert_eq!(road.refuses(&event), Some(Refusal::Illegal), "{by:?} {decision:?}");
         }
-        let settle = Event::AttentionSettled { kind: AttentionKind::Question, offer: Some(offer(1)), by };
+        let settle = Event::AttentionSettled {
+            kind: AttentionKind::Question,
+            offer: Some(offer(1)),
+            note: None,
+            since: None,
+            by,
+        };
         assert_eq!(road.refuses(&settle), Some(Refusal::Illegal));
     }
-    let settle = Event::AttentionSettled { kind: AttentionKind::Question, offer: Some(offer(1)), by: she() };
+    let settle = Event::AttentionSettled {
+        kind: AttentionKind::Question,
+        offer: Some(offer(1)),
+        note: None,
+        since: None,
+        by: she(),
+    };
     let road = road.then(&settle);
     assert_eq!((road.matters(), road.refuses(&settle)), (vec![], Some(Refusal::AlreadyDone)));
 }
