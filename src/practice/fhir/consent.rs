@@ -19,6 +19,12 @@ pub(super) struct Found<'a> {
     pub(super) attached: bool,
 }
 
+/// Whether a reference says that it is to a Consent, wherever that lies.
+pub(super) fn is_named_by(reference: &Value) -> bool {
+    let path = text(&reference["reference"]).unwrap_or("");
+    reference["type"] == "Consent" || path.split('/').any(|part| part == "Consent")
+}
+
 /// The decision: from Consent resources, else from codes on the request.
 pub(super) fn decide(request: &Value, found: &[Found<'_>], mappings: &Mappings, now: Timestamp) -> Consent {
     let about = found.iter().filter(|f| f.attached || is_about_referrals(f.resource, mappings)).map(|f| f.resource);

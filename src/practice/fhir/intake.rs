@@ -268,7 +268,7 @@ impl Reader<'_> {
 
     fn has_unread_consent(&self, request: &Value) -> bool {
         json::list(&request["supportingInfo"])
-            .any(|reference| names_consent(reference) && self.known.follow(reference, request).is_none())
+            .any(|reference| consent::is_named_by(reference) && self.known.follow(reference, request).is_none())
     }
 
     fn consents<'s>(&'s self, request: &'s Value) -> Vec<Found<'s>> {
@@ -318,12 +318,6 @@ fn are_two_people(a: &Target, b: &Target) -> bool {
     }
 }
 
-/// Whether a reference says that it is to a Consent, wherever that lies.
-fn names_consent(reference: &Value) -> bool {
-    let path = text(&reference["reference"]).unwrap_or("");
-    reference["type"] == "Consent" || path.split('/').any(|part| part == "Consent")
-}
-
 /// Every reference of a request that intake follows, the subject first.
 pub(super) fn references(request: &Value) -> impl Iterator<Item = &Value> {
     [&request["subject"], &request["requester"]]
@@ -342,12 +336,7 @@ pub(super) fn version_id(resource: &Value) -> Option<String> {
     text(&resource["meta"]["versionId"]).map(str::to_owned)
 }
 
-/// Whether a name is one that [`hash`] made.
-pub(super) fn is_hash(name: &str) -> bool {
-    name.strip_prefix("sha256-").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-/// 128 bits of SHA-256, in hex.
+/// 128 bits of SHA-256, in hex (`poll::is_hash` knows it again).
 pub(super) fn hash(text: &str) -> String {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     let half = digest.as_ref().iter().take(16).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));

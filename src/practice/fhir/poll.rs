@@ -14,7 +14,6 @@ use super::FhirPractice;
 use super::bundle::{self, Entry, Role};
 use super::client::Fault;
 use super::fetch::Fetch;
-use super::intake::is_hash;
 use super::json;
 use super::resolver::{Known, Resource, Target};
 use super::tally::Tally;
@@ -282,6 +281,11 @@ fn is_request_id(request: &str) -> bool {
     let fhir_id =
         (1..=64).contains(&request.len()) && request.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     fhir_id && !is_hash(request)
+}
+
+/// Whether a name is one that `intake::hash` made.
+fn is_hash(name: &str) -> bool {
+    name.strip_prefix("sha256-").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Whether nothing that was read says that something is not there.
