@@ -204,14 +204,14 @@ impl Tx {
             self.record(id, &Event::SentAgain { facts }, None, now, now).await?;
             return Ok(TakenIn::Changed(id));
         }
-        let taken_in = self.changed(id, facts, now).await?;
+        let change = self.changed(id, facts, now).await?;
         if stored.is_some_and(|stored| is_told_otherwise(&stored, referral)) {
             match self.record(id, &Event::ContactChanged, None, now, now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(taken_in)
+        Ok(change)
     }
 
     /// Takes in an entry that could not be read: a referral held, once.

@@ -58,6 +58,8 @@ fn refused(need: &NeedMatch, service: &ServiceId) -> Offer {
         booked: false,
         identity_seen: false,
         late_yes: false,
+        missed: false,
+        notice_owed: false,
     }
 }
 
