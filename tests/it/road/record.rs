@@ -145,6 +145,7 @@ async fn nothing_is_written_into_the_record_of_somebody_else() {
     assert!(world.record.all("Procedure").await.is_empty());
     assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Refused, "a person looks");
     // The practice puts its request right, and the coordinator has it written.
+    world.pretend().heal();
     let hers = format!("Patient/{}", sent.patient);
     names(&world, &sent, &hers).await;
     let jo = world.coordinator().await;
