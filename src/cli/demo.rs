@@ -37,6 +37,7 @@ async fn open(listen: std::net::SocketAddr) -> anyhow::Result<Outcome> {
             listen.port()
         );
     }
+    let mut signals = serve::StopSignals::listen()?;
     let running = stage::open(listen).await?;
     running.stage.raise_the_curtain().await?;
     output::say(&format!("The demo is at {}", running.stage.url()));
@@ -50,7 +51,7 @@ async fn open(listen: std::net::SocketAddr) -> anyhow::Result<Outcome> {
         stage::PASSWORD
     ));
     output::say("Ctrl-C ends it and leaves nothing behind.");
-    serve::stop_signal().await?;
+    signals.next().await;
     running.close().await?;
     Ok(Outcome::Well)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, output};
@@ -24,13 +25,15 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
     })?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
+    // Heard from before anybody is told that the service is ready.
+    let mut signals = StopSignals::listen()?;
     let mut jobs = jobs::start(&service).await?;
     tracing::info!(web.listen = %address, "wellbridge is ready");
     output::say(&format!("wellbridge is ready on http://{address}"));
     let mut pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
     // A service that has lost half of itself looks well and does nothing: it ends, so that whatever started it sees.
     tokio::select! {
-        asked = stop_signal() => asked?,
+        () = signals.next() => {}
         ended = jobs.wait() => return Err(lost("jobs", ended.err().map(anyhow::Error::new))),
         ended = &mut pages => {
             let why = ended.map_err(anyhow::Error::new).and_then(|ended| ended.map_err(anyhow::Error::new));
@@ -48,8 +51,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
     };
     tokio::select! {
         ended = orderly => ended,
-        asked = stop_signal() => {
-            asked?;
+        () = signals.next() => {
             tracing::warn!("wellbridge was told twice to stop and stops at once");
             // Whatever was running is put back at the next start; waiting for a stuck job here would be no ending.
             std::process::exit(2)
@@ -77,12 +79,23 @@ pub(super) fn start_logging() {
     let _ = if std::io::stderr().is_terminal() { lines.try_init() } else { lines.json().try_init() };
 }
 
-pub(super) async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result?,
-        _ = terminate.recv() => {}
+/// SIGTERM and Ctrl-C.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From now on they end the process in order, not at once.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

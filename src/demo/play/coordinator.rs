@@ -59,6 +59,13 @@ impl Coordinator {
         self.asks_at(&candidate).await
     }
 
+    /// Asks the next service listed for a need that nobody took: the machine asks only what the matcher cleared for it.
+    pub(super) async fn asks_the_next(&mut self, id: ReferralId, need: &str) -> Result<(), DemoError> {
+        let page = self.opens(id).await?;
+        let listed = page.link(&format!("/offer?need={need}"));
+        self.asks_at(&listed.ok_or_else(|| page.wrong("lists nobody else to ask"))?).await
+    }
+
     /// Looks in the directory for these words and asks the first service found.
     pub(super) async fn asks_another(&mut self, id: ReferralId, words: &str) -> Result<(), DemoError> {
         let page = self.opens(id).await?;

@@ -120,8 +120,13 @@ async fn one(stage: &Stage, story: &Story, coordinator: &mut Coordinator) -> Res
             partner.tells("booked", &[]).await
         }
         Plot::DeclinedThenAccepted => {
+            let declined = open_offer(stage, story).await?;
             asked(stage, story).await?.says_no("22").await?;
             stage.settle().await?;
+            if open_offer(stage, story).await.is_err() {
+                let id = tale(stage, story).await?.id;
+                coordinator.asks_the_next(id, declined.need.as_str()).await?;
+            }
             let mut partner = asked(stage, story).await?;
             partner.says_yes().await?;
             partner.looks_who_it_is(&name).await?;

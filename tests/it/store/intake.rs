@@ -32,7 +32,6 @@ pub(crate) async fn a_new_referral_is_taken_in_once(place: &Place) {
     assert_eq!((standing.seq, standing.source, standing.received), (1, sent.source.clone(), at(0)));
     assert_eq!(standing.episode.state(), ReferralState::Received);
     assert_eq!(place.store.content(id).await.unwrap(), Some(sent.clone()));
-    assert_eq!(place.store.scores(id).await.unwrap().0, sent.baseline);
     // Another practice may use the same id for another request.
     let mut elsewhere = sent;
     elsewhere.source.practice = "park-edge".into();
@@ -99,8 +98,10 @@ pub(crate) async fn a_withdrawal_is_taken_once_and_stays(place: &Place) {
     assert_eq!(poll(place, &revoked, 5).await, TakenIn::Withdrawn(id));
     assert_eq!(state(&place.store, id).await, ReferralState::Withdrawn);
     assert_eq!(poll(place, &revoked, 6).await, TakenIn::Same);
-    assert_eq!(poll(place, &referral("sr-1", "3"), 7).await, TakenIn::Same);
-    assert_eq!((state(&place.store, id).await, events(&place.store, id).await), (ReferralState::Withdrawn, 2));
+    // Sent again afterwards it stays withdrawn, and a person is told.
+    assert_eq!(poll(place, &referral("sr-1", "3"), 7).await, TakenIn::Changed(id));
+    assert_eq!((state(&place.store, id).await, events(&place.store, id).await), (ReferralState::Withdrawn, 3));
+    assert_eq!(place.store.alerts_of(id).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn a_withdrawal_of_what_we_never_knew_is_nothing(place: &Place) {

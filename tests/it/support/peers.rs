@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -203,8 +204,11 @@ pub(crate) fn judged(resources: &[Value]) -> Option<Vec<Value>> {
 /// What Chromium and axe-core find on these pages (`tests/peers/browser/visit.mjs`): the exit code (0 is well) and each
 /// page's result. Screenshots go below `target/screenshots`. `None` where there is no browser.
 pub(crate) fn visited(folder: &str, pages: &Value) -> Option<(i32, Vec<Value>)> {
+    // One browser at a time: two starting at once on a small machine wait for each other until one gives up.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let script = whereabouts("WELLBRIDGE_TEST_BROWSER")?;
     let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots").join(folder);
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let (code, mut answer) = ask(Path::new("node"), &[script.as_os_str(), screenshots.as_os_str()], pages);
     Some((code, serde_json::from_value(answer["pages"].take()).unwrap()))
 }
