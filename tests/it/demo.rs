@@ -26,7 +26,7 @@ async fn every_story_of_the_demo_ends_as_it_must() {
     let any = |part: &str| played.rows.iter().any(|row| row.came.road.contains(part));
     for part in [
         "accepted",
-        "declined (no room at the moment) → offered",
+        "declined (no room at the moment) → held (nobody took it) → offered by the coordinator",
         "unanswered → offered",
         "approved by the coordinator",
         "held (safety)",

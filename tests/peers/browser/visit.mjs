@@ -170,7 +170,8 @@ async function scripted(context, page, colorScheme) {
   const html = (await page.content()).replace(/<script\b[\s\S]*?<\/script>/gi, '');
   const storageState = await context.storageState();
   const other = await browser.newContext({ viewport: page.viewportSize(), colorScheme, storageState });
-  context.once('close', () => other.close());
+  // The whole browser may be closing already: then the twin is gone as well, and that is what was wanted.
+  context.once('close', () => other.close().catch(() => {}));
   const twin = await other.newPage();
   await twin.route(page.url(), (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: html }), {
     times: 1,
