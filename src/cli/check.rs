@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::jobs::sync;
 use crate::partner::templates::Templates;
 use crate::service::assemble;
+use crate::settings::deadlines::BankHolidays;
 use crate::settings::{Database, Mode, Programme, Settings};
 use crate::store::Store;
 
@@ -84,7 +85,7 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
         lines.add(format!("programme {}", programme.id), Ok(mode_in_words(programme)));
         lines.add(format!("duty address of {}", programme.id), Ok(duty_in_words(programme)));
     }
-    lines.add("bank holidays", bank_holidays(settings, Clock::System.today()));
+    lines.add("bank holidays", bank_holidays(&settings.bank_holidays, Clock::System.today()));
     lines.add("templates", templates(settings));
     lines.add("mappings", mappings(settings));
     lines.add("database", database(settings).await);
@@ -107,8 +108,8 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
 }
 
 /// Deadlines are counted with them: a file that soon ends must be replaced in time.
-fn bank_holidays(settings: &Settings, today: Date) -> Result<String, String> {
-    let until = settings.bank_holidays.covers_until();
+fn bank_holidays(known: &BankHolidays, today: Date) -> Result<String, String> {
+    let until = known.covers_until();
     let days = today.until(until).map_or(0, |span| span.get_days());
     if days < HOLIDAYS_AHEAD {
         return Err(format!("known only until {until}: name a newer file with `bank_holidays`, or update wellbridge"));
@@ -166,4 +167,27 @@ async fn database(settings: &Settings) -> Result<String, String> {
 async fn mail(settings: &Settings) -> Result<String, String> {
     let mailer = assemble::mailer(settings).map_err(|e| e.to_string())?;
     mailer.check().await.map_err(|e| e.effect.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bank_holidays_that_run_out_within_a_quarter_are_not_well() {
+        let known = BankHolidays::from_toml("from = \"2026-01-01\"\nuntil = \"2027-01-31\"\n[days]\n").unwrap();
+        for (today, well) in [
+            ("2026-01-01", true),
+            ("2026-11-02", true),
+            ("2026-11-03", false),
+            ("2027-01-31", false),
+            ("2028-01-01", false),
+        ] {
+            let said = bank_holidays(&known, today.parse().unwrap());
+            assert_eq!(said.is_ok(), well, "{today}: {said:?}");
+            let (Ok(words) | Err(words)) = said;
+            assert!(words.contains("2027-01-31"), "{words}");
+            assert!(well || words.contains("`bank_holidays`"), "what to do: {words}");
+        }
+    }
 }

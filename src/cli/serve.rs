@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, output};
@@ -31,15 +32,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
     tracing::info!(web.listen = %address, "wellbridge is ready");
     output::say(&format!("wellbridge is ready on http://{address}"));
     let mut pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
-    // A service that has lost half of itself looks well and does nothing: it ends, so that whatever started it sees.
-    tokio::select! {
-        () = signals.next() => {}
-        ended = jobs.wait() => return Err(lost("jobs", ended.err().map(anyhow::Error::new))),
-        ended = &mut pages => {
-            let why = ended.map_err(anyhow::Error::new).and_then(|ended| ended.map_err(anyhow::Error::new));
-            return Err(lost("pages", why.err()));
-        }
-    }
+    until_told(signals.next(), jobs.wait(), &mut pages).await?;
     tracing::info!("wellbridge is stopping");
     stop.cancel();
     let orderly = async {
@@ -55,6 +48,23 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
             tracing::warn!("wellbridge was told twice to stop and stops at once");
             // Whatever was running is put back at the next start; waiting for a stuck job here would be no ending.
             std::process::exit(2)
+        }
+    }
+}
+
+/// Waits to be told to stop. A service that has lost half of itself looks well and does nothing: it ends with an error,
+/// so that whatever started it sees.
+async fn until_told(
+    told: impl Future<Output = ()>,
+    jobs: impl Future<Output = Result<(), riverqueue::Error>>,
+    pages: &mut JoinHandle<std::io::Result<()>>,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = told => Ok(()),
+        ended = jobs => Err(lost("jobs", ended.err().map(anyhow::Error::new))),
+        ended = pages => {
+            let why = ended.map_err(anyhow::Error::new).and_then(|ended| ended.map_err(anyhow::Error::new));
+            Err(lost("pages", why.err()))
         }
     }
 }
@@ -97,5 +107,36 @@ impl StopSignals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pages_that_end_by_themselves_end_the_service_with_an_error() {
+        let failed = || std::io::Error::other("no more sockets");
+        let ends: [(JoinHandle<std::io::Result<()>>, &str); 3] = [
+            (tokio::spawn(async { Ok(()) }), "the pages ended"),
+            (tokio::spawn(async move { Err(failed()) }), "no more sockets"),
+            (tokio::spawn(async { panic!("a bug") }), "panicked"),
+        ];
+        for (mut pages, why) in ends {
+            let ended = until_told(pending(), pending(), &mut pages).await.unwrap_err();
+            let words = format!("{ended:#}");
+            assert!(words.starts_with("the pages ended by themselves") && words.contains(why), "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn jobs_that_end_by_themselves_end_the_service_with_an_error_and_a_signal_does_not() {
+        let mut pages = tokio::spawn(pending());
+        let ended = until_told(pending(), async { Ok(()) }, &mut pages).await.unwrap_err();
+        assert!(ended.to_string().starts_with("the jobs ended by themselves"), "{ended}");
+        until_told(async {}, pending(), &mut pages).await.unwrap();
+        pages.abort();
     }
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use crate::referral::content::{Consent, Priority};
 use crate::referral::episode::NeedState;
 use crate::referral::{Patient, ReferralId};
-use crate::store::StoreError;
+use crate::store::{Edge, StoreError, Whose};
 use crate::web::testing::{CSRF, NEED, World, leeds, referral, york};
 
 fn path(id: ReferralId, page: &str) -> String {
@@ -102,13 +102,31 @@ async fn twenty_guesses_at_once_are_twenty_guesses() {
 async fn a_failing_practice_is_its_own_programmes_business() {
     let world = World::new().await;
     let mut tx = world.service.store.begin().await.unwrap();
-    for edge in ["practice:minster", "mail"] {
+    let minster = || Whose::Practice("york".into(), "minster".into());
+    let everybodys = [
+        (Edge::Mail, "the mail server"),
+        (Edge::Feed("city".to_owned()), "the directory (city)"),
+        (Edge::Stuck("tick".to_owned(), Whose::Everybody), "the hourly round"),
+        (Edge::Job("match_referral".to_owned(), Whose::Programme("closed".into())), "finding services"),
+    ];
+    let yorks = [
+        (Edge::Practice("york".into(), "minster".into()), "the system (Minster Practice)"),
+        (Edge::Job("file_record".to_owned(), minster()), "writing to the record (Minster Practice)"),
+        (Edge::Stuck("read_again".to_owned(), minster()), "reading referrals again (Minster Practice)"),
+        (Edge::Stuck("send_alert".to_owned(), Whose::Programme("york".into())), "telling the duty address"),
+    ];
+    for (edge, _) in everybodys.iter().chain(&yorks) {
         tx.edge_fails(edge, "it does not answer", world.service.clock.now()).await.unwrap();
     }
     tx.commit().await.unwrap();
     let (hers, theirs) = (world.get("/desk", &leeds()).await.body, world.get("/desk", &york()).await.body);
-    assert!(!hers.contains("minster") && hers.contains(": mail."), "{hers}");
-    assert!(theirs.contains("minster") && theirs.contains(": mail."), "{theirs}");
+    for (edge, name) in &everybodys {
+        assert!(hers.contains(&format!(": {name}.")) && theirs.contains(&format!(": {name}.")), "{edge:?}: {hers}");
+    }
+    for (edge, name) in &yorks {
+        assert!(!hers.contains(name) && theirs.contains(&format!(": {name}.")), "{edge:?}: {theirs}");
+    }
+    assert!(!hers.to_lowercase().contains("minster"), "{hers}");
 }
 
 #[tokio::test]
@@ -141,4 +159,76 @@ async fn a_command_beside_another_versions_service_changes_nothing() {
     assert!(matches!(beside, Err(StoreError::Directory { .. })), "{beside:?}");
     running.close().await;
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[tokio::test]
+async fn the_worklist_has_safety_first_and_then_whoever_waits_longest() {
+    let world = World::new().await;
+    // Taken in and asked in the reverse order of what is to be seen.
+    let mut asked = Vec::new();
+    for request in ["question-new", "question-old", "worry-new", "worry-old"] {
+        let mut one = referral();
+        one.source.request = request.to_owned();
+        let id = world.refer(one).await;
+        let (_, link) = world.ask(id, "visits").await;
+        asked.push((id, link));
+        world.service.clock.advance(jiff::SignedDuration::from_mins(10));
+    }
+    let order = [1, 0, 3, 2];
+    for n in order {
+        let link = &asked[n].1;
+        let (page, field) = if n < 2 { ("question", "words") } else { ("tell/worried", "worry") };
+        let page = format!("{link}/{page}");
+        world.fill_in(&page, &page, &[(field, "Are there stairs?")], "").await;
+        world.service.clock.advance(jiff::SignedDuration::from_mins(10));
+    }
+    let list = world.get("/desk", &leeds()).await.body;
+    let (_, rows) = list.split_once("row-head").unwrap();
+    let at = |n: usize| rows.find(&asked[n].0.to_string()).unwrap();
+    let seen = [at(3), at(2), at(1), at(0)];
+    assert!(seen.is_sorted(), "worries, oldest first, then questions, oldest first: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_safety_matter_has_one_box_whatever_number_of_words_show_it() {
+    use crate::matching::{Evidence, Finding, SafetyKind};
+    let world = World::new().await;
+    let id = world.refer(referral()).await;
+    let mut found = world.service.store.matched(id).await.unwrap().unwrap();
+    let finding = |kind, quote: &str| Finding {
+        kind,
+        evidence: Evidence { quote: quote.to_owned(), rule: "words of danger".to_owned() },
+    };
+    found.safety = vec![
+        finding(SafetyKind::DomesticAbuse, "afraid of her son"),
+        finding(SafetyKind::SuicideSelfHarm, "wishes not to wake"),
+        finding(SafetyKind::DomesticAbuse, "bruises on her arm"),
+        finding(SafetyKind::DomesticAbuse, "afraid of her son"),
+    ];
+    let mut tx = world.service.store.begin().await.unwrap();
+    tx.put_match(id, &"leeds".into(), &found, world.service.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let page = world.get(&path(id, ""), &leeds()).await.body;
+    let boxes: Vec<&str> = page.split("<div class=\"inset safety\">").skip(1).collect();
+    let (abuse, harm) = (boxes[0].split("</div>").next().unwrap(), boxes[1].split("</div>").next().unwrap());
+    assert_eq!(boxes.len(), 2, "{page}");
+    assert!(abuse.contains("Domestic abuse") && harm.contains("wishes not to wake"), "{page}");
+    assert_eq!(abuse.matches("afraid of her son").count(), 1, "{abuse}");
+    assert!(abuse.contains("bruises on her arm"), "every word that shows it is there: {abuse}");
+}
+
+#[tokio::test]
+async fn what_the_practice_measured_stands_under_before() {
+    use crate::referral::{Ons4, Score};
+    let world = World::new().await;
+    let mut measured = referral();
+    let score = |n: u8| Score::try_from(n).unwrap();
+    measured.baseline = Some(Ons4 { satisfied: score(4), worthwhile: score(5), happy: score(3), anxious: score(7) });
+    let id = world.refer(measured).await;
+    let page = world.get(&path(id, ""), &leeds()).await.body;
+    let (_, table) = page.split_once("<th scope=\"col\">Before</th><th scope=\"col\">After</th>").unwrap();
+    let (table, _) = table.split_once("</table>").unwrap();
+    let cells: Vec<&str> =
+        table.split("<td class=\"number\">").skip(1).filter_map(|cell| cell.split('<').next()).collect();
+    assert_eq!(cells, ["4", "–", "5", "–", "3", "–", "7", "–"], "{table}");
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::session::SignedIn;
 use super::words::{self, Tone};
 use crate::referral::episode::{Hold, NeedState, ReferralState};
-use crate::store::{AlertRow, ListFilter, ReferralRow};
+use crate::store::{AlertRow, Edge, ListFilter, ReferralRow};
 use crate::web::pages::{self, fill};
 use crate::web::when::{When, when};
 use crate::web::{App, PageError, need_words};
@@ -77,16 +77,42 @@ pub(super) async fn show(
         .failing_edges()
         .await?
         .into_iter()
-        .filter(|(what, ..)| is_hers(&app, &who, what))
-        .map(|(what, at, why)| (what, when(at, now), why))
+        .filter(|(edge, ..)| app.service.concerned_by(edge).iter().any(|id| who.account.programmes.contains(id)))
+        .map(|(edge, at, why)| (edge_name(&app, &edge), when(at, now), why))
         .collect();
     pages::render("desk/worklist.html", fill! { frame => who.frame(), rows, alerts, failing, all_open })
 }
 
-/// A failing practice is shown to its own programme's people; the mail server and a feed serve every programme.
-fn is_hers(app: &App, who: &SignedIn, edge: &str) -> bool {
-    let practice = edge.split(':').find_map(|part| app.service.practice(&part.into()));
-    practice.is_none_or(|practice| who.account.programmes.contains(&practice.programme))
+/// What is failing, as a coordinator calls it.
+fn edge_name(app: &App, edge: &Edge) -> String {
+    let what = match edge {
+        Edge::Practice(..) => "the system".to_owned(),
+        Edge::Mail => "the mail server".to_owned(),
+        Edge::Feed(_) => "the directory".to_owned(),
+        Edge::Job(kind, _) | Edge::Stuck(kind, _) => job_name(kind).to_owned(),
+    };
+    let practice = edge.practice().map(|id| app.service.practice(id).map_or(id.to_string(), |p| p.name.to_string()));
+    match practice.or_else(|| edge.feed().map(str::to_owned)) {
+        Some(whose) => format!("{what} ({whose})"),
+        None => what,
+    }
+}
+
+/// What a job of this kind does.
+fn job_name(kind: &str) -> &'static str {
+    match kind {
+        "poll_practice" => "reading what is new",
+        "read_again" => "reading referrals again",
+        "match_referral" => "finding services",
+        "send_offer_mail" => "mail to partners",
+        "send_code" => "mailing a partner’s code",
+        "chase_offer" => "reminders and deadlines",
+        "keep_task" => "telling the practice where referrals stand",
+        "file_record" => "writing to the record",
+        "send_alert" => "telling the duty address",
+        "sync_directory" => "reading the directory",
+        _ => "the hourly round",
+    }
 }
 
 fn alert_line(app: &App, alert: &AlertRow) -> AlertLine {

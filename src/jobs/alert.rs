@@ -9,14 +9,14 @@ use jiff::SignedDuration;
 use riverqueue::InsertOpts;
 
 use super::schedule::{ALERT, Schedule};
-use super::{Attempt, Effect, JobError, MAIL_EDGE, mail_timeout, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, mail_timeout, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MessageId, Outgoing, compose};
 use crate::service::Wellbridge;
 use crate::settings::Programme;
 use crate::store::queue::{SendAlert, due};
-use crate::store::{AlertRow, MailState, NewMail, StoreError, Tx};
+use crate::store::{AlertRow, Edge, MailState, NewMail, StoreError, Tx, Whose};
 
 impl Effect for SendAlert {
     const SCHEDULE: Schedule = ALERT;
@@ -25,8 +25,12 @@ impl Effect for SendAlert {
         mail_timeout(service)
     }
 
-    fn edge() -> Option<String> {
-        Some(MAIL_EDGE.to_owned())
+    fn about(&self) -> About {
+        About::Alert(self.alert)
+    }
+
+    fn edge(_: Whose) -> Edge {
+        Edge::Mail
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
@@ -64,6 +68,7 @@ impl Effect for SendAlert {
         let mut tx = service.store.begin().await?;
         self.keep_mail(&mut tx, &alert, MailState::Sent, &answer, attempt).await?;
         tx.alert_told(self.alert).await?;
+        tx.edge_is_well(&Edge::Mail).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)
     }

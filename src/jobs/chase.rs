@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::schedule::{OWN, Schedule};
-use super::{Attempt, Effect, JobError};
+use super::{About, Attempt, Effect, JobError};
 use crate::effect::EffectError;
 use crate::referral::episode::OfferStatus;
 use crate::referral::event::{Alert, Event};
@@ -16,6 +16,10 @@ const NOT_MAILED_YET: SignedDuration = SignedDuration::from_hours(4);
 
 impl Effect for ChaseOffer {
     const SCHEDULE: Schedule = OWN;
+
+    fn about(&self) -> About {
+        About::Referral(self.referral)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let event = match self.why {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::schedule::Schedule;
-use super::{Attempt, Effect, JobError, MAIL_EDGE, mail_timeout, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, mail_timeout, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
@@ -11,7 +11,7 @@ use crate::referral::episode::OfferStatus;
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::SendCode;
-use crate::store::{MailState, NewMail, StoreError};
+use crate::store::{Edge, MailState, NewMail, StoreError, Whose};
 
 impl Effect for SendCode {
     /// Somebody sits before the page: quickly or not at all. She can ask for another.
@@ -24,8 +24,12 @@ impl Effect for SendCode {
         mail_timeout(service)
     }
 
-    fn edge() -> Option<String> {
-        Some(MAIL_EDGE.to_owned())
+    fn about(&self) -> About {
+        About::Referral(self.referral)
+    }
+
+    fn edge(_: Whose) -> Edge {
+        Edge::Mail
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
@@ -73,6 +77,7 @@ impl Effect for SendCode {
         match sent {
             Ok(answer) => {
                 tx.settle_mail(&id, MailState::Sent, Some(&answer.to_string()), attempt.now).await?;
+                tx.edge_is_well(&Edge::Mail).await?;
                 tx.complete(attempt.job).await?;
                 Ok(tx.commit().await?)
             }

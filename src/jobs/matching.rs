@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::schedule::{OWN, Schedule};
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, nothing_to_do};
 use crate::crash_point;
 use crate::directory::Directory;
 use crate::effect::EffectError;
@@ -23,6 +23,10 @@ use crate::store::{Appended, StoreError, Tx};
 
 impl Effect for MatchReferral {
     const SCHEDULE: Schedule = OWN;
+
+    fn about(&self) -> About {
+        About::Referral(self.referral)
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(standing) = service.store.standing(self.referral).await? else {

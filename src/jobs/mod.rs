@@ -7,6 +7,7 @@
 mod alert;
 mod chase;
 mod code;
+mod edge;
 mod matching;
 mod offer_mail;
 mod poll;
@@ -26,16 +27,16 @@ use riverqueue::{
     Worker, WorkerTimeout, Workers,
 };
 
+pub(crate) use edge::{About, edge_failed};
 pub use poll::poll_now;
 
 use crate::effect::EffectError;
-use crate::referral::ProgrammeId;
 use crate::service::Wellbridge;
 use crate::store::queue::{
     ChaseOffer, FileRecord, KeepTask, MatchReferral, PollPractice, ReadAgain, SendAlert, SendCode, SendOfferMail,
     SyncDirectory, Tick,
 };
-use crate::store::{StoreError, Tx};
+use crate::store::{Edge, StoreError, Whose};
 use schedule::Schedule;
 
 /// Jobs worked side by side; the mail server and each practice have caps of their own.
@@ -43,8 +44,8 @@ const WORKERS: usize = 16;
 /// A running job older than this is taken to be dead; see [`rescue_after`].
 const RESCUE_AFTER: Duration = Duration::from_secs(150);
 
-/// The mail server, as an edge that may be failing: one for every kind of mail.
-const MAIL_EDGE: &str = "mail";
+/// The attempt from which a job that cannot say what is wrong is told of.
+const TELLING: i32 = 3;
 
 /// Why a job did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -78,19 +79,13 @@ pub(crate) trait Effect: JobArgs + Clone + std::fmt::Debug {
         Duration::from_secs(15)
     }
 
-    /// What is said to fail when only a person can help; none where the job tells of it itself.
-    fn edge() -> Option<String> {
-        Some(format!("job:{}", Self::KIND))
-    }
+    /// What it is about: whose trouble it is when it fails.
+    fn about(&self) -> About;
 
-    /// What is said to fail when the job itself could not say what is wrong.
-    fn stuck_edge(&self) -> String {
-        format!("stuck:{}", Self::KIND)
-    }
-
-    /// The programmes that such a job matters to.
-    fn told<'s>(&self, service: &'s Wellbridge) -> Vec<&'s ProgrammeId> {
-        service.settings.programmes.keys().collect()
+    /// What is said to fail when it answers that only a person can help. A job that tells of it itself, under a name of
+    /// its own, answers that it is to be tried again.
+    fn edge(whose: Whose) -> Edge {
+        Edge::Job(Self::KIND.to_owned(), whose)
     }
 
     /// Does it. Ends with one transaction that records the outcome and completes `attempt.job`.
@@ -144,8 +139,9 @@ impl<A: Effect> Worker<A> for Runner<A> {
         };
         match result {
             Ok(()) => {
-                if attempt.number > 1 {
-                    self.well_again(&job).await?;
+                if let Err(error) = self.well_again(&job).await {
+                    // The job is done and recorded; the next success says it again.
+                    tracing::warn!(job.kind = A::KIND, error = %chain(&error), "a success could not be noted");
                 }
                 Ok(WorkOutcome::Complete)
             }
@@ -177,40 +173,63 @@ impl<A: Effect> Runner<A> {
             };
         }
         if let EffectError::NeedsPerson { why } = &error {
-            self.needs_person(why, attempt.now).await?;
+            self.needs_person(job, why, attempt.now).await?;
         }
         tracing::info!(job.kind = A::KIND, job.id = attempt.job, attempt = attempt.number, error = %error, "a job will be tried again");
         Err(error.into())
     }
 
-    /// Only a person can put it right: each programme's duty address is told, once, while the job goes on trying.
-    async fn needs_person(&self, why: &str, now: Timestamp) -> Result<(), StoreError> {
-        let Some(edge) = A::edge() else { return Ok(()) };
+    /// Only a person can put it right: whom it concerns is told, once, while the job goes on trying.
+    async fn needs_person(&self, job: &Job<A>, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        if said_before(job, why, 1) {
+            return Ok(());
+        }
+        let edge = A::edge(self.whose(job).await);
         let mut tx = self.service.store.begin().await?;
-        edge_failed(&mut tx, &edge, why, self.service.settings.programmes.keys(), now).await?;
+        edge_failed(&mut tx, &self.service, &edge, why, now).await?;
         tx.commit().await
     }
 
     /// A job that could not say itself what is wrong: its time ran out, or the store refused. Once may be chance; from
     /// the third attempt on somebody is told, once, while it goes on trying.
     async fn stuck(&self, job: &Job<A>, attempt: Attempt, why: &str) -> Result<(), StoreError> {
-        if attempt.number < 3 {
+        if attempt.number < TELLING || said_before(job, why, TELLING) {
             return Ok(());
         }
+        let edge = Edge::Stuck(A::KIND.to_owned(), self.whose(job).await);
         let mut tx = self.service.store.begin().await?;
-        let told = job.args.told(&self.service);
-        edge_failed(&mut tx, &job.args.stuck_edge(), why, told, attempt.now).await?;
+        edge_failed(&mut tx, &self.service, &edge, why, attempt.now).await?;
         tx.commit().await
     }
 
+    /// Any success of this kind for the same practice ends what was said to fail.
     async fn well_again(&self, job: &Job<A>) -> Result<(), StoreError> {
+        let mut failing = self.service.store.failing_edges().await?;
+        failing.retain(|(edge, ..)| edge.is_of(A::KIND));
+        if failing.is_empty() {
+            return Ok(());
+        }
+        let done = self.whose(job).await;
+        failing.retain(|(edge, ..)| edge.ends_with(&done));
+        if failing.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.service.store.begin().await?;
-        tx.edge_is_well(&job.args.stuck_edge()).await?;
-        if let Some(edge) = A::edge() {
-            tx.edge_is_well(&edge).await?;
+        for (edge, ..) in &failing {
+            tx.edge_is_well(edge).await?;
         }
         tx.commit().await
     }
+
+    /// Whose job it is; where even that cannot be read, everybody's.
+    async fn whose(&self, job: &Job<A>) -> Whose {
+        edge::whose(&self.service, job.args.about()).await.unwrap_or(Whose::Everybody)
+    }
+}
+
+/// A job says a thing once in its life: others of its kind that succeed meanwhile do not make it news again.
+fn said_before<A: Effect>(job: &Job<A>, why: &str, from: i32) -> bool {
+    job.row.errors.iter().any(|before| before.attempt >= from && before.error == why)
 }
 
 fn is_not_running(error: &riverqueue::Error) -> bool {
@@ -247,8 +266,16 @@ impl From<riverqueue::Error> for StartError {
 
 /// Starts working jobs. Ticks that must not be missed are queued first, each under the key of its period.
 pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
-    let client = Client::builder(service.store.pool().clone())
-        .workers(workers(service)?)
+    let client = client(service, workers(service)?)?;
+    service.store.use_client(client.clone());
+    queue_first_ticks(service).await?;
+    Ok(client.start()?)
+}
+
+/// River's client, which works these jobs.
+fn client(service: &Wellbridge, workers: Workers) -> Result<Client, riverqueue::Error> {
+    Client::builder(service.store.pool().clone())
+        .workers(workers)
         .queue("default", QueueConfig::new(WORKERS).with_fetch_poll_interval(Duration::from_millis(250)))
         .fetch_cooldown(Duration::from_millis(10))
         .fetch_only_known_kinds(true)
@@ -261,10 +288,7 @@ pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
                 .with_scheduler_interval(Duration::from_secs(1))
                 .with_discarded_job_retention(Retention::Keep),
         )
-        .build()?;
-    service.store.use_client(client.clone());
-    queue_first_ticks(service).await?;
-    Ok(client.start()?)
+        .build()
 }
 
 /// Always more than the longest job's time plus 10 s (DESIGN, "Storage and scale"): a live attempt is never rescued.
@@ -280,6 +304,7 @@ pub(crate) fn mail_timeout(service: &Wellbridge) -> Duration {
 async fn queue_first_ticks(service: &Wellbridge) -> Result<(), StoreError> {
     let now = service.clock.now();
     let mut tx = service.store.begin().await?;
+    edge::forget_gone(&mut tx, service).await?;
     for practice in service.settings.practices.keys() {
         poll::queue_tick(&mut tx, service, practice, now).await?;
     }
@@ -323,18 +348,5 @@ pub(crate) fn is_blip(error: &EffectError, attempt: Attempt) -> bool {
     matches!(error, EffectError::RetryAfter { .. }) && attempt.number < 3
 }
 
-/// An edge failed: the first time, each programme it matters to is told.
-pub(crate) async fn edge_failed(
-    tx: &mut Tx,
-    edge: &str,
-    why: &str,
-    programmes: impl IntoIterator<Item = &ProgrammeId>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if tx.edge_fails(edge, why, now).await? {
-        for programme in programmes {
-            tx.raise(programme, None, crate::referral::event::Alert::EdgeFailing, now).await?;
-        }
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod edge_tests;

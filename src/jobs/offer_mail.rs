@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::matching;
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
-use super::{Attempt, Effect, JobError, MAIL_EDGE, edge_failed, mail_timeout};
+use super::{About, Attempt, Effect, JobError, edge_failed, mail_timeout};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
@@ -17,7 +17,7 @@ use crate::referral::episode::{Actor, Cause, Episode, Offer, OfferStatus, Referr
 use crate::referral::event::{Alert, Decision, Event, OfferMail};
 use crate::service::Wellbridge;
 use crate::store::queue::SendOfferMail;
-use crate::store::{MailState, Standing, StoreError, Tx, offer_mail_id};
+use crate::store::{Edge, MailState, Standing, StoreError, Tx, offer_mail_id};
 
 impl Effect for SendOfferMail {
     const SCHEDULE: Schedule = MAIL;
@@ -26,8 +26,8 @@ impl Effect for SendOfferMail {
         mail_timeout(service)
     }
 
-    fn edge() -> Option<String> {
-        None // It tells of it by its own name.
+    fn about(&self) -> About {
+        About::Referral(self.referral)
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
@@ -177,7 +177,7 @@ impl SendOfferMail {
     async fn sent(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str, said: &str) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         tx.settle_mail(mail_id, MailState::Sent, Some(said), attempt.now).await?;
-        tx.edge_is_well(MAIL_EDGE).await?;
+        tx.edge_is_well(&Edge::Mail).await?;
         self.record_mailed(&mut tx, mail_id, false, attempt).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)
@@ -200,12 +200,15 @@ impl SendOfferMail {
         if unknown {
             self.record_mailed(&mut tx, mail_id, true, attempt).await?;
         }
-        if matches!(error, EffectError::NeedsPerson { .. }) {
-            edge_failed(&mut tx, MAIL_EDGE, &error.to_string(), service.settings.programmes.keys(), attempt.now)
-                .await?;
-        }
+        let told = match error {
+            EffectError::NeedsPerson { why } => {
+                edge_failed(&mut tx, service, &Edge::Mail, &why, attempt.now).await?;
+                EffectError::retry(why)
+            }
+            other => other,
+        };
         tx.commit().await?;
-        Err(error.into())
+        Err(told.into())
     }
 
     async fn record_mailed(

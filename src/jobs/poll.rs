@@ -8,21 +8,21 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use riverqueue::{InsertOpts, JobArgs as _};
+use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
-use super::{Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
 use crate::clock::london;
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{Input, PollFrom, PracticeSystem};
 use crate::random;
 use crate::referral::facts::facts;
-use crate::referral::{PracticeId, ProgrammeId, ReferralId};
+use crate::referral::{PracticeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::settings::{Practice, Programme};
 use crate::store::queue::{PollPlace, PollPractice, due, once};
-use crate::store::{Store, StoreError, TakenIn, Tx};
+use crate::store::{Edge, Store, StoreError, TakenIn, Tx};
 
 /// A page of a practice that never ends is a fault; no practice changes so much between two polls.
 const MOST_PAGES: u32 = 2_000;
@@ -39,16 +39,8 @@ impl Effect for PollPractice {
         Duration::from_mins(2)
     }
 
-    fn edge() -> Option<String> {
-        None // It tells of it by its own name.
-    }
-
-    fn stuck_edge(&self) -> String {
-        format!("stuck:{}:{}", Self::KIND, self.practice)
-    }
-
-    fn told<'s>(&self, service: &'s Wellbridge) -> Vec<&'s ProgrammeId> {
-        service.practice(&self.practice).map(|practice| &practice.programme).into_iter().collect()
+    fn about(&self) -> About {
+        About::Practice(self.practice.clone())
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
@@ -65,7 +57,7 @@ impl Effect for PollPractice {
         loop {
             read += 1;
             match read_page(service, practice, programme, system.as_ref(), &mut place).await {
-                Ok(Progress::Done) => return self.finished(service, attempt, &place).await,
+                Ok(Progress::Done) => return self.finished(service, attempt, programme, &place).await,
                 Ok(Progress::More) if began.elapsed() < ONE_JOB.0 && read < ONE_JOB.1 => {}
                 Ok(Progress::More) => return self.goes_on(service, attempt, place).await,
                 Err(JobError::Effect(error)) => return self.failed(service, attempt, programme, error).await,
@@ -83,13 +75,22 @@ impl Effect for PollPractice {
 }
 
 impl PollPractice {
-    async fn finished(&self, service: &Wellbridge, attempt: Attempt, place: &PollPlace) -> Result<(), JobError> {
+    fn edge_of(&self, programme: &Programme) -> Edge {
+        Edge::Practice(programme.id.clone(), self.practice.clone())
+    }
+
+    async fn finished(
+        &self,
+        service: &Wellbridge,
+        attempt: Attempt,
+        programme: &Programme,
+        place: &PollPlace,
+    ) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         tx.move_cursor(&self.practice, place.began, attempt.now).await?;
-        if tx.edge_is_well(&practice_edge(&self.practice)).await? {
+        if tx.edge_is_well(&self.edge_of(programme)).await? {
             tracing::info!(practice.id = %self.practice, "the practice's system is well again");
         }
-        tx.edge_is_well(&self.stuck_edge()).await?;
         self.done(service, &mut tx, attempt).await?;
         crash_point::reached("before:cursor");
         Ok(tx.commit().await?)
@@ -114,8 +115,7 @@ impl PollPractice {
         // A place behind which nothing comes (its page is gone, or entries are missing) is left: from the cursor again.
         let afresh = self.at.is_some() && (attempt.number >= 3 || matches!(error, EffectError::GiveUp { .. }));
         if afresh || !is_blip(&error, attempt) {
-            edge_failed(&mut tx, &practice_edge(&self.practice), &error.to_string(), [&programme.id], attempt.now)
-                .await?;
+            edge_failed(&mut tx, service, &self.edge_of(programme), &error.to_string(), attempt.now).await?;
         }
         if afresh {
             let later = attempt.now.checked_add(AFRESH).unwrap_or(attempt.now);
@@ -126,7 +126,7 @@ impl PollPractice {
         tx.commit().await?;
         // A wrong answer stays wrong for a while: it is tried again as if it were down.
         Err(match error {
-            EffectError::GiveUp { why, .. } => EffectError::retry(why),
+            EffectError::GiveUp { why, .. } | EffectError::NeedsPerson { why } => EffectError::retry(why),
             other => other,
         }
         .into())
@@ -283,8 +283,4 @@ fn every(practice: &Practice) -> i64 {
 
 fn window(now: Timestamp, every: i64) -> i64 {
     now.as_millisecond() / every
-}
-
-pub(super) fn practice_edge(practice: &PracticeId) -> String {
-    format!("practice:{practice}")
 }

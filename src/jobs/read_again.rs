@@ -2,21 +2,25 @@
 
 use std::time::Duration;
 
-use super::poll::{practice_edge, take_in_one};
+use super::poll::take_in_one;
 use super::schedule::{READ, Schedule};
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, nothing_to_do};
 use crate::effect::EffectError;
 use crate::referral::ReferralId;
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::ReadAgain;
-use crate::store::{Standing, StoreError};
+use crate::store::{Edge, Standing, StoreError};
 
 impl Effect for ReadAgain {
     const SCHEDULE: Schedule = READ;
 
     fn timeout(_service: &Wellbridge) -> Duration {
         Duration::from_secs(30)
+    }
+
+    fn about(&self) -> About {
+        About::Referral(self.referral)
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
@@ -36,8 +40,9 @@ impl Effect for ReadAgain {
         let mut tx = service.store.begin().await?;
         if let Some(standing) = standing {
             // The poll of the same practice tells people that its system fails, once and not once for each referral.
-            let practice = practice_edge(&standing.source.practice);
-            if !failing.iter().any(|(edge, ..)| *edge == practice) {
+            let told =
+                |edge: &Edge| matches!(edge, Edge::Practice(_, practice) if *practice == standing.source.practice);
+            if !failing.iter().any(|(edge, ..)| told(edge)) {
                 tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
             }
         }

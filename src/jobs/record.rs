@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::read_again::read_again;
 use super::schedule::{RECORD, Schedule};
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{ClinicalFiling, MessageBack, Receipt};
@@ -24,6 +24,10 @@ impl Effect for FileRecord {
 
     fn timeout(_service: &Wellbridge) -> Duration {
         Duration::from_mins(1)
+    }
+
+    fn about(&self) -> About {
+        About::Referral(self.referral)
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

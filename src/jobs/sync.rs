@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
-use super::{Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
 use crate::directory::Service;
 use crate::directory::feed;
 use crate::directory::{SyncVerdict, sync_verdict};
@@ -16,7 +16,7 @@ use crate::random;
 use crate::service::Wellbridge;
 use crate::settings::{Feed, FeedSource};
 use crate::store::queue::{MatchReferral, SyncDirectory, due, once};
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Edge, Store, StoreError, Tx};
 
 /// For one whole request to a feed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -38,8 +38,8 @@ impl Effect for SyncDirectory {
         Duration::from_secs(135)
     }
 
-    fn edge() -> Option<String> {
-        None // It tells of it by its own name.
+    fn about(&self) -> About {
+        About::Feed(self.feed.clone())
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
@@ -51,16 +51,13 @@ impl Effect for SyncDirectory {
             Err(error) if is_blip(&error, attempt) => return Err(error.into()),
             Err(error) => {
                 let mut tx = service.store.begin().await?;
-                edge_failed(
-                    &mut tx,
-                    &edge(&self.feed),
-                    &error.to_string(),
-                    service.settings.programmes.keys(),
-                    attempt.now,
-                )
-                .await?;
+                edge_failed(&mut tx, service, &self.edge_of(), &error.to_string(), attempt.now).await?;
                 tx.commit().await?;
-                return Err(error.into());
+                return Err(match error {
+                    EffectError::NeedsPerson { why } => EffectError::retry(why),
+                    other => other,
+                }
+                .into());
             }
         };
         if gathered.bad > 0 {
@@ -94,6 +91,10 @@ impl Effect for SyncDirectory {
 }
 
 impl SyncDirectory {
+    fn edge_of(&self) -> Edge {
+        Edge::Feed(self.feed.clone())
+    }
+
     async fn tell(
         &self,
         tx: &mut Tx,
@@ -103,17 +104,14 @@ impl SyncDirectory {
     ) -> Result<(), StoreError> {
         match verdict {
             SyncVerdict::Replace => {
-                tx.edge_is_well(&edge(&self.feed)).await?;
+                tx.edge_is_well(&self.edge_of()).await?;
                 // What found nothing before, or still waits for a directory, is looked at again.
                 for referral in service.store.without_service().await? {
                     tx.enqueue(MatchReferral { referral }, once()).await?;
                 }
                 Ok(())
             }
-            SyncVerdict::Keep(why) => {
-                let programmes = service.settings.programmes.keys();
-                edge_failed(tx, &edge(&self.feed), &why, programmes, attempt.now).await
-            }
+            SyncVerdict::Keep(why) => edge_failed(tx, service, &self.edge_of(), &why, attempt.now).await,
         }
     }
 }
@@ -232,8 +230,4 @@ async fn queue_at(tx: &mut Tx, feed: &Feed, when: Timestamp) -> Result<(), Store
 
 fn every(feed: &Feed) -> SignedDuration {
     SignedDuration::try_from(feed.sync_every).unwrap_or(SignedDuration::from_hours(24))
-}
-
-fn edge(feed: &str) -> String {
-    format!("feed:{feed}")
 }

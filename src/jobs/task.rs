@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::schedule::{RECORD, Schedule};
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding};
@@ -18,6 +18,10 @@ impl Effect for KeepTask {
 
     fn timeout(_service: &Wellbridge) -> Duration {
         Duration::from_mins(1)
+    }
+
+    fn about(&self) -> About {
+        About::Referral(self.referral)
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{OWN, Schedule};
-use super::{Attempt, Effect, JobError};
+use super::{About, Attempt, Effect, JobError};
 use crate::effect::EffectError;
 use crate::referral::ReferralId;
 use crate::referral::event::Alert;
@@ -20,6 +20,10 @@ const ERASE_EACH_HOUR: i64 = 500;
 
 impl Effect for Tick {
     const SCHEDULE: Schedule = OWN;
+
+    fn about(&self) -> About {
+        About::Service
+    }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let now = attempt.now;

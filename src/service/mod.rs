@@ -19,7 +19,7 @@ use crate::partner::token::ServerKey;
 use crate::practice::PracticeSystem;
 use crate::referral::{PracticeId, ProgrammeId};
 use crate::settings::{Practice, Programme, Settings};
-use crate::store::{Store, StoreError};
+use crate::store::{Edge, Store, StoreError};
 
 /// Everything the service is made of.
 pub struct Wellbridge {
@@ -117,6 +117,15 @@ impl Wellbridge {
     /// A programme's rules. Every stored row names a programme; one that was taken out of the settings has no rules.
     pub fn programme(&self, id: &ProgrammeId) -> Option<&Programme> {
         self.settings.programmes.get(id)
+    }
+
+    /// The programmes that hear of a failing edge: its own, or all where it has none or one that the settings no longer
+    /// know.
+    pub fn concerned_by(&self, edge: &Edge) -> Vec<&ProgrammeId> {
+        match edge.programme().and_then(|id| self.settings.programmes.get_key_value(id)) {
+            Some((programme, _)) => vec![programme],
+            None => self.settings.programmes.keys().collect(),
+        }
     }
 
     /// A practice as configured.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::rows::{at, from_word, key, ms};
-use super::{Store, StoreError, Tx};
+use super::rows::{at, from_word, json, key, ms};
+use super::{Edge, Store, StoreError, Tx};
 use crate::random;
 use crate::referral::event::Alert;
 use crate::referral::{AlertId, ProgrammeId, ReferralId, UserId};
@@ -104,14 +104,15 @@ impl Tx {
     }
 
     /// Notes that an edge fails; true the first time, when somebody must be told.
-    pub async fn edge_fails(&mut self, edge: &str, why: &str, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn edge_fails(&mut self, edge: &Edge, why: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let edge = json("an edge", edge)?;
         let done = sqlx::query(EDGE_FAILS).bind(edge).bind(ms(now)).bind(why).execute(&mut *self.inner).await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Notes that an edge is well; true where it had been failing.
-    pub async fn edge_is_well(&mut self, edge: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query(EDGE_WELL).bind(edge).execute(&mut *self.inner).await?;
+    pub async fn edge_is_well(&mut self, edge: &Edge) -> Result<bool, StoreError> {
+        let done = sqlx::query(EDGE_WELL).bind(json("an edge", edge)?).execute(&mut *self.inner).await?;
         Ok(done.rows_affected() == 1)
     }
 }
@@ -135,10 +136,14 @@ impl Store {
         rows.iter().map(alert_row).collect()
     }
 
-    /// Edges that fail now: (which, since when, why).
-    pub async fn failing_edges(&self) -> Result<Vec<(String, Timestamp, String)>, StoreError> {
+    /// Edges that fail now: (which, since when, why). One that this version does not know is left out.
+    pub async fn failing_edges(&self) -> Result<Vec<(Edge, Timestamp, String)>, StoreError> {
         let rows = sqlx::query(EDGES).fetch_all(self.pool()).await?;
-        Ok(rows.iter().map(|r| (r.get("id"), at(r.get("failing")), r.get("why"))).collect())
+        let known = |r: &SqliteRow| {
+            let edge = serde_json::from_str(r.get("id")).ok()?;
+            Some((edge, at(r.get("failing")), r.get("why")))
+        };
+        Ok(rows.iter().filter_map(known).collect())
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod alerts;
+mod edge;
 mod feeds;
 mod ledger;
 mod mails;
@@ -34,6 +35,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
+pub use edge::{Edge, Whose};
 pub use feeds::FeedRow;
 pub use ledger::{Appended, Recorded, Standing};
 pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
