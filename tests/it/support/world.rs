@@ -34,6 +34,7 @@ use super::city;
 use super::peers::{Medplum, PATIENCE, judged};
 use super::record::Record;
 use super::story::{OUR_CODE, Sent, Story};
+use super::terminal::{Ended, wellbridge};
 use super::wire::Wire;
 
 /// The duty addresses of the world's programme.
@@ -266,6 +267,23 @@ impl World {
         count.bind(kind).bind(state).fetch_one(&mut connection).await.unwrap()
     }
 
+    /// A statement past the store, beside the running service: plants (and mends) a fault that only a database has.
+    pub(crate) async fn past_the_store(&self, sql: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.directory.join("wellbridge.sqlite"));
+        let options = options.busy_timeout(PATIENCE);
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
+    /// Somebody at a terminal runs the binary on this world's settings, beside the running service.
+    pub(crate) async fn at_the_terminal(&self, arguments: &[&str]) -> Ended {
+        std::fs::write(self.directory.join("wellbridge.toml"), self.settings.to_string()).unwrap();
+        let mut command = wellbridge(&self.directory, arguments);
+        let ended = tokio::task::spawn_blocking(move || Ended::from(command.output().unwrap())).await.unwrap();
+        self.drain().await;
+        ended
+    }
+
     /// Working days pass, one after the other.
     pub(crate) async fn advance_working_days(&self, days: u8) {
         for _ in 0..days {
@@ -355,6 +373,14 @@ impl World {
             mails.into_iter().filter(|m| m.message_id.as_deref().is_some_and(|m| m.starts_with(&id))).collect();
         assert_eq!(found.len(), 1, "one mail for one offer");
         found.into_iter().next().unwrap()
+    }
+
+    /// No two mails that anybody got are the same one.
+    pub(crate) fn nobody_was_mailed_twice(&self) {
+        let mails = self.mail.mails();
+        let ids: Vec<&str> = mails.iter().map(|mail| mail.message_id.as_deref().unwrap()).collect();
+        let once: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(once.len(), ids.len(), "{ids:?}");
     }
 
     /// A partner before her mail about an offer.
