@@ -6,14 +6,14 @@
 use jiff::Timestamp;
 
 use super::schedule::{OWN, Schedule};
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{Attempt, Effect, JobError, nothing_to_do, tell_given_up};
 use crate::crash_point;
 use crate::directory::Directory;
 use crate::effect::EffectError;
 use crate::matching::{self, Match, NeedMatch};
 use crate::partner::offering::{self, Asking, OfferError};
 use crate::referral::episode::{Actor, Episode, Hold, NeedState, UNREAD};
-use crate::referral::event::{Alert, Decision, Event, Place, Placed};
+use crate::referral::event::{Decision, Event, Place, Placed};
 use crate::referral::lifecycle::Refusal;
 use crate::referral::{NeedCode, Referral};
 use crate::service::Wellbridge;
@@ -77,7 +77,7 @@ impl Effect for MatchReferral {
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
         if let Some(standing) = tx.standing(self.referral).await? {
-            tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+            tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
             let event = Event::Matched { needs: left_to_a_person(&standing.episode), safety: false };
             match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {}

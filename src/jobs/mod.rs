@@ -29,7 +29,8 @@ use riverqueue::{
 pub use poll::poll_now;
 
 use crate::effect::EffectError;
-use crate::referral::ProgrammeId;
+use crate::referral::event::Alert;
+use crate::referral::{ProgrammeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::store::queue::{
     ChaseOffer, FileRecord, KeepTask, MatchReferral, PollPractice, ReadAgain, SendAlert, SendCode, SendOfferMail,
@@ -323,6 +324,22 @@ pub(crate) fn is_blip(error: &EffectError, attempt: Attempt) -> bool {
     matches!(error, EffectError::RetryAfter { .. }) && attempt.number < 3
 }
 
+/// Something about a referral was given up: a person is told, and not once more for each further job about the same
+/// referral while nobody has opened it.
+pub(crate) async fn tell_given_up(
+    service: &Wellbridge,
+    tx: &mut Tx,
+    programme: &ProgrammeId,
+    referral: ReferralId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let alerts = service.store.alerts_of(referral).await?;
+    if !alerts.iter().any(|alert| alert.kind == Alert::GivenUp && alert.opened.is_none()) {
+        tx.raise(programme, Some(referral), Alert::GivenUp, now).await?;
+    }
+    Ok(())
+}
+
 /// An edge failed: the first time, each programme it matters to is told.
 pub(crate) async fn edge_failed(
     tx: &mut Tx,
@@ -333,7 +350,7 @@ pub(crate) async fn edge_failed(
 ) -> Result<(), StoreError> {
     if tx.edge_fails(edge, why, now).await? {
         for programme in programmes {
-            tx.raise(programme, None, crate::referral::event::Alert::EdgeFailing, now).await?;
+            tx.raise(programme, None, Alert::EdgeFailing, now).await?;
         }
     }
     Ok(())

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::poll::{practice_edge, take_in_one};
 use super::schedule::{READ, Schedule};
-use super::{Attempt, Effect, JobError, nothing_to_do};
+use super::{Attempt, Effect, JobError, nothing_to_do, tell_given_up};
 use crate::effect::EffectError;
 use crate::referral::ReferralId;
-use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::ReadAgain;
 use crate::store::{Standing, StoreError};
@@ -38,7 +37,7 @@ impl Effect for ReadAgain {
             // The poll of the same practice tells people that its system fails, once and not once for each referral.
             let practice = practice_edge(&standing.source.practice);
             if !failing.iter().any(|(edge, ..)| *edge == practice) {
-                tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+                tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
             }
         }
         tx.complete(attempt.job).await?;

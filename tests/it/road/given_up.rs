@@ -44,9 +44,9 @@ fn mails(world: &World, alert: &AlertRow) -> usize {
 /// A coordinator finds it on her desk, with the way to the referral.
 async fn it_stands_on_the_desk(world: &World, sent: &Sent) {
     let jo = world.coordinator().await;
-    let desk = jo.browser.open("/desk").await;
-    let link = format!("/desk/referral/{}", world.id(sent).await);
-    assert!(desk.says("given up") && desk.says(&link), "{}", desk.html);
+    // Slashes are escaped in the page's links.
+    let link = format!("{}\">Something was tried again and again, and given up", world.id(sent).await);
+    assert!(jo.desk.says(&link), "{}", jo.desk.html);
     jo.opens(sent).await;
 }
 
@@ -117,7 +117,6 @@ async fn an_offer_that_cannot_be_chased_is_told_and_can_still_be_answered() {
         let offer = world.open_offer(&sent).await;
         world.past_the_store(what).await;
         world.advance_working_days(days).await;
-        assert_eq!(told_of(&world, &sent).await, [] as [usize; 0], "{what}: it is tried again");
         world.advance(A_DAY).await;
         assert_eq!(told_of(&world, &sent).await, [1], "{what}");
         world.past_the_store("drop trigger broken").await;
@@ -142,8 +141,7 @@ async fn an_hourly_look_that_fails_for_a_day_is_told_and_the_hours_go_on() {
     assert_eq!(told_in_general(&world).await, [1]);
     world.past_the_store("alter table lost rename to account_session").await;
     let jo = world.coordinator().await;
-    let desk = jo.browser.open("/desk").await;
-    assert!(desk.says("given up"), "{}", desk.html);
+    assert!(jo.desk.says("given up"), "{}", jo.desk.html);
     // Nobody had to start anything again: who waits too long is seen by the next hours.
     world.advance_working_days(4).await;
     let alerts = world.service.store.alerts_of(world.id(&sent).await).await.unwrap();
@@ -166,10 +164,10 @@ async fn a_referral_that_cannot_be_read_again_for_a_day_is_told_and_read_when_it
     world.record.change("Patient", &sent.patient, |patient| patient["deceasedBoolean"] = true.into()).await;
     let request = format!("/ServiceRequest/{}", sent.request);
     world.pretend().fail_next(100_000, Method::GET, &request, Fault::status(503));
-    world.advance(A_DAY).await;
-    assert_eq!(told_of(&world, &sent).await, [] as [usize; 0], "it is tried again");
-    world.advance(A_DAY).await;
-    assert_eq!(told_of(&world, &sent).await, [1]);
+    for _ in 0..3 {
+        world.advance(A_DAY).await;
+    }
+    assert_eq!(told_of(&world, &sent).await, [1], "once, though it is asked for every day");
     it_stands_on_the_desk(&world, &sent).await;
     assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentMissing), "what was known stands");
     world.pretend().heal();

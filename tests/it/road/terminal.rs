@@ -23,8 +23,8 @@ async fn a_referral_kept_back_goes_on_when_it_is_released_and_its_partner_is_ask
     let id = world.id(&sent).await.to_string();
     let need = world.episode(&sent).await.needs[0].code.to_string();
     let jo = world.coordinator().await;
-    let page = jo.browser.open(&format!("/desk/referral/{id}/decide?need={need}")).await;
-    jo.browser.submit(&page, "/decide", &[("how", "keep-back")]).await;
+    let page = jo.opens(&sent).await;
+    jo.browser.submit(&page, "/decide", &[("need", &need), ("decision", "keep-back")]).await;
     world.drain().await;
     assert_eq!(listed(&world, "held").await, [(id.clone(), "held".to_owned())]);
     let release = ["referrals", "release", &id[..13], "--json"];

@@ -29,7 +29,7 @@ use wellbridge::settings::{ConfigFile, LoadFrom, Settings};
 use wellbridge::store::{Confirmation, ListFilter};
 use wellbridge::{jobs, random, web};
 
-use super::browser::Browser;
+use super::browser::{Browser, Page};
 use super::city;
 use super::peers::{Medplum, PATIENCE, judged};
 use super::record::Record;
@@ -398,7 +398,7 @@ impl World {
         let page = browser.open("/desk/sign-in").await;
         let desk = browser.submit(&page, "/sign-in", &[("user", "jo"), ("password", PASSWORD)]).await;
         assert!(desk.status.is_success() && desk.path.starts_with("/desk"), "{}", desk.html);
-        Coordinator { world: self, browser }
+        Coordinator { world: self, browser, desk }
     }
 
     /// A coordinator confirmed the partner's address and agreement.
@@ -442,11 +442,13 @@ const PASSWORD: &str = "three random words";
 pub(crate) struct Coordinator<'a> {
     world: &'a World,
     pub(crate) browser: Browser,
+    /// Her worklist as she found it.
+    pub(crate) desk: Page,
 }
 
 impl Coordinator<'_> {
     /// Opens a referral.
-    pub(crate) async fn opens(&self, sent: &Sent) -> super::browser::Page {
+    pub(crate) async fn opens(&self, sent: &Sent) -> Page {
         let page = self.browser.open(&format!("/desk/referral/{}", self.world.id(sent).await)).await;
         assert!(page.status.is_success(), "{}", page.html);
         page
@@ -510,7 +512,7 @@ impl Partner<'_> {
     }
 
     /// Asks for a code, reads it in the mail, types it in, and sees what is then shown.
-    pub(crate) async fn opens_the_person(&self) -> super::browser::Page {
+    pub(crate) async fn opens_the_person(&self) -> Page {
         let before = self.world.mails_to_partner(&self.name).len();
         let page = self.browser.open(&self.link).await;
         let page = if page.form("/code").is_some() {
