@@ -50,11 +50,17 @@ pub(super) enum Referrals {
     Resend {
         /// Its id, or the beginning of it.
         id: String,
+        /// For a program to read: how many were queued.
+        #[arg(long)]
+        json: bool,
     },
     /// Let the matcher look again at a held referral.
     Release {
         /// Its id, or the beginning of it.
         id: String,
+        /// For a program to read: how many needs were released.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -65,8 +71,8 @@ impl Referrals {
             Self::Poll { practice } => poll(&store, &settings, practice).await,
             Self::List { state, waiting, json } => list(&store, state, waiting, json).await,
             Self::Show { id, json } => show(&store, find(&store, &id).await?, json).await,
-            Self::Resend { id } => resend(&store, find(&store, &id).await?).await,
-            Self::Release { id } => release(&store, find(&store, &id).await?).await,
+            Self::Resend { id, json } => resend(&store, find(&store, &id).await?, json).await,
+            Self::Release { id, json } => release(&store, find(&store, &id).await?, json).await,
         }
     }
 }
@@ -174,7 +180,7 @@ fn at_the_terminal() -> Actor {
     Actor::Coordinator(UserId::from("command-line"))
 }
 
-async fn resend(store: &Store, id: ReferralId) -> anyhow::Result<Outcome> {
+async fn resend(store: &Store, id: ReferralId, json: bool) -> anyhow::Result<Outcome> {
     let now = Clock::System.now();
     let standing = store.standing(id).await?.context("there is no such referral")?;
     let refused = standing.episode.filings.iter().filter(|f| f.status == FilingStatus::Refused);
@@ -186,6 +192,10 @@ async fn resend(store: &Store, id: ReferralId) -> anyhow::Result<Outcome> {
         queued += 1;
     }
     tx.commit().await?;
+    if json {
+        output::say_json(&json!({"id": id, "queued": queued}))?;
+        return Ok(Outcome::Well);
+    }
     output::say(&match queued {
         0 => "no filing of this referral was refused: nothing to send again".to_owned(),
         n => format!("{n} filing(s) queued; a running service writes them now"),
@@ -193,7 +203,7 @@ async fn resend(store: &Store, id: ReferralId) -> anyhow::Result<Outcome> {
     Ok(Outcome::Well)
 }
 
-async fn release(store: &Store, id: ReferralId) -> anyhow::Result<Outcome> {
+async fn release(store: &Store, id: ReferralId, json: bool) -> anyhow::Result<Outcome> {
     let now = Clock::System.now();
     let standing = store.standing(id).await?.context("there is no such referral")?;
     let held = standing.episode.needs.iter().filter(|n| matches!(n.state, NeedState::Held(_)));
@@ -206,6 +216,10 @@ async fn release(store: &Store, id: ReferralId) -> anyhow::Result<Outcome> {
         released += 1;
     }
     tx.commit().await?;
+    if json {
+        output::say_json(&json!({"id": id, "released": released}))?;
+        return Ok(Outcome::Well);
+    }
     output::say(&match released {
         0 => "this referral is not held: nothing to release".to_owned(),
         n => format!("{n} need(s) go back to the matcher; a running service reads them now"),

@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 
 use super::schedule::{OWN, Schedule};
-use super::{About, Attempt, Effect, JobError};
+use super::{About, Attempt, Effect, JobError, tell_given_up};
 use crate::effect::EffectError;
 use crate::referral::episode::OfferStatus;
-use crate::referral::event::{Alert, Event};
+use crate::referral::event::Event;
 use crate::service::Wellbridge;
 use crate::store::StoreError;
 use crate::store::queue::{Chase, ChaseOffer, due};
@@ -53,7 +53,7 @@ impl Effect for ChaseOffer {
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
         if let Some(standing) = tx.standing(self.referral).await? {
-            tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+            tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
         }
         tx.complete(attempt.job).await?;
         tx.commit().await

@@ -6,14 +6,14 @@
 use jiff::Timestamp;
 
 use super::schedule::{OWN, Schedule};
-use super::{About, Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, nothing_to_do, tell_given_up};
 use crate::crash_point;
 use crate::directory::Directory;
 use crate::effect::EffectError;
 use crate::matching::{self, Match, NeedMatch};
 use crate::partner::offering::{self, Asking, OfferError};
 use crate::referral::episode::{Actor, Episode, Hold, NeedState, UNREAD};
-use crate::referral::event::{Alert, Decision, Event, Place, Placed};
+use crate::referral::event::{Decision, Event, Place, Placed};
 use crate::referral::lifecycle::Refusal;
 use crate::referral::{NeedCode, Referral};
 use crate::service::Wellbridge;
@@ -81,16 +81,27 @@ impl Effect for MatchReferral {
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
         if let Some(standing) = tx.standing(self.referral).await? {
-            tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
-        }
-        let needs = vec![Placed { need: NeedCode::from(UNREAD), place: Place::Hold(Hold::NeedUnclear) }];
-        match tx.record(self.referral, &Event::Matched { needs, safety: false }, None, attempt.now, attempt.now).await {
-            Ok(_) | Err(StoreError::Refused(_)) => {}
-            Err(error) => return Err(error),
+            tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
+            let event = Event::Matched { needs: left_to_a_person(&standing.episode), safety: false };
+            match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
+                Ok(_) | Err(StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         tx.complete(attempt.job).await?;
         tx.commit().await
     }
+}
+
+/// Each need that still waits for the matcher waits for a person instead: named one by one, so that none counts as a
+/// misreading and goes. (Where none waits, "nothing could be read" changes nothing.)
+fn left_to_a_person(episode: &Episode) -> Vec<Placed> {
+    let waiting = episode.needs.iter().filter(|need| need.state == NeedState::Received).map(|need| need.code.clone());
+    let mut needs: Vec<NeedCode> = waiting.collect();
+    if needs.is_empty() {
+        needs.push(NeedCode::from(UNREAD));
+    }
+    needs.into_iter().map(|need| Placed { need, place: Place::Hold(Hold::NeedUnclear) }).collect()
 }
 
 /// What the matcher reads in a referral under a programme's rule on consent.

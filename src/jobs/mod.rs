@@ -31,12 +31,14 @@ pub(crate) use edge::{About, edge_failed};
 pub use poll::poll_now;
 
 use crate::effect::EffectError;
+use crate::referral::event::Alert;
+use crate::referral::{ProgrammeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::store::queue::{
     ChaseOffer, FileRecord, KeepTask, MatchReferral, PollPractice, ReadAgain, SendAlert, SendCode, SendOfferMail,
     SyncDirectory, Tick,
 };
-use crate::store::{Edge, StoreError, Whose};
+use crate::store::{Edge, StoreError, Tx, Whose};
 use schedule::Schedule;
 
 /// Jobs worked side by side; the mail server and each practice have caps of their own.
@@ -145,8 +147,11 @@ impl<A: Effect> Worker<A> for Runner<A> {
                 }
                 Ok(WorkOutcome::Complete)
             }
-            // Another attempt won: whatever this one did was dropped with its transaction.
-            Err(JobError::Store(StoreError::Queue(error))) if is_not_running(&error) => Ok(WorkOutcome::Complete),
+            // Another attempt won: whatever this one did was dropped with its transaction. It must not say `Complete`:
+            // River would believe it of the attempt that lives, whose own outcome would then be lost.
+            Err(JobError::Store(StoreError::Queue(error))) if is_not_running(&error) => {
+                Err(StoreError::Queue(error).into())
+            }
             Err(JobError::Effect(error)) => self.after_failure(&job, attempt, error).await,
             Err(JobError::Store(error)) => {
                 tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %chain(&error), "a job met the store's refusal");
@@ -168,7 +173,6 @@ impl<A: Effect> Runner<A> {
             tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %error, "a job was given up; a person is told");
             return match job.args.give_up(&self.service, attempt, &error).await {
                 Ok(()) => Ok(WorkOutcome::Discard),
-                Err(StoreError::Queue(e)) if is_not_running(&e) => Ok(WorkOutcome::Complete),
                 Err(error) => Err(error.into()),
             };
         }
@@ -346,6 +350,22 @@ pub(crate) async fn nothing_to_do(service: &Wellbridge, attempt: Attempt) -> Res
 /// Too short to wake somebody for: a server that was busy or away for less than a minute.
 pub(crate) fn is_blip(error: &EffectError, attempt: Attempt) -> bool {
     matches!(error, EffectError::RetryAfter { .. }) && attempt.number < 3
+}
+
+/// Something about a referral was given up: a person is told, and not once more for each further job about the same
+/// referral while nobody has opened it.
+pub(crate) async fn tell_given_up(
+    service: &Wellbridge,
+    tx: &mut Tx,
+    programme: &ProgrammeId,
+    referral: ReferralId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let alerts = service.store.alerts_of(referral).await?;
+    if !alerts.iter().any(|alert| alert.kind == Alert::GivenUp && alert.opened.is_none()) {
+        tx.raise(programme, Some(referral), Alert::GivenUp, now).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

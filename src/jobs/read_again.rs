@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::poll::take_in_one;
 use super::schedule::{READ, Schedule};
-use super::{About, Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, nothing_to_do, tell_given_up};
 use crate::effect::EffectError;
 use crate::referral::ReferralId;
-use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::ReadAgain;
 use crate::store::{Edge, Standing, StoreError};
@@ -43,7 +42,7 @@ impl Effect for ReadAgain {
             let told =
                 |edge: &Edge| matches!(edge, Edge::Practice(_, practice) if *practice == standing.source.practice);
             if !failing.iter().any(|(edge, ..)| told(edge)) {
-                tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;
+                tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
             }
         }
         tx.complete(attempt.job).await?;

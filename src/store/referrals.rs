@@ -181,6 +181,9 @@ impl Tx {
         };
         let id = known.episode.id;
         let facts = under_history(facts, referral.status, Some(known.episode.facts));
+        if self.is_erased(id).await? {
+            return self.touch_erased(&known, source, Some(referral.status), None, facts, now).await;
+        }
         let stored = self.content_in(id).await?;
         let told_before = stored.as_ref().is_some_and(|stored| same_content(stored.clone(), referral));
         // The patient, the consent or the Task may change while the request keeps its version.
@@ -236,6 +239,9 @@ impl Tx {
         let id = known.episode.id;
         // What the person agreed to is not forgotten because their record cannot be read today.
         let facts = Facts { hold: facts.hold, urgent: false, ..known.episode.facts };
+        if self.is_erased(id).await? {
+            return self.touch_erased(&known, source, None, text, facts, now).await;
+        }
         if known.source.version == source.version
             && known.explanation.as_deref() == text
             && known.episode.facts == facts
@@ -248,7 +254,12 @@ impl Tx {
         self.changed(id, facts, now).await
     }
 
-    async fn changed(&mut self, id: ReferralId, facts: Facts, now: Timestamp) -> Result<TakenIn, StoreError> {
+    pub(super) async fn changed(
+        &mut self,
+        id: ReferralId,
+        facts: Facts,
+        now: Timestamp,
+    ) -> Result<TakenIn, StoreError> {
         match self.record(id, &Event::Updated { facts }, None, now, now).await {
             Ok(_) => Ok(TakenIn::Changed(id)),
             // A withdrawn referral stays withdrawn; its newer version is kept to be read.
@@ -275,7 +286,7 @@ impl Tx {
         body.map(|text| from_json("a referral", &id.to_string(), &text)).transpose()
     }
 
-    async fn set_input(
+    pub(super) async fn set_input(
         &mut self,
         id: ReferralId,
         source: &Source,
@@ -294,7 +305,7 @@ impl Tx {
     }
 
     /// Notes that a referral was read at its practice just now, and its Task where that is new.
-    async fn read_at(&mut self, id: ReferralId, source: &Source, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn read_at(&mut self, id: ReferralId, source: &Source, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query(SET_READ)
             .bind(id.to_string())
             .bind(ms(now))

@@ -1,16 +1,27 @@
 //! Erasing personal data when a programme's retention has passed. The ledger stays: it holds none.
+//!
+//! What was erased stays erased. A practice may touch its request years later (a tick, a new system that saves
+//! everything again): the ledger notes which version it saw, and no word or name of it is kept a second time.
 
 use jiff::Timestamp;
 
 use super::rows::{key, ms};
-use super::{Store, StoreError, Tx};
-use crate::referral::{ProgrammeId, ReferralId};
+use super::{Standing, Store, StoreError, TakenIn, Tx};
+use crate::referral::content::RequestStatus;
+use crate::referral::episode::Facts;
+use crate::referral::event::Event;
+use crate::referral::{ProgrammeId, ReferralId, Source};
 
 const PAST_RETENTION: &str = "select r.id from referral r where r.programme_id = $1
     and r.state in ('closed', 'withdrawn') and r.changed < $2
     and (exists (select 1 from referral_content c where c.referral_id = r.id)
       or exists (select 1 from raw_input i where i.referral_id = r.id)
-      or exists (select 1 from note n where n.referral_id = r.id)) order by r.changed limit $3";
+      or exists (select 1 from note n where n.referral_id = r.id)
+      or exists (select 1 from filing_result f where f.referral_id = r.id and f.refusal is not null))
+    order by r.changed limit $3";
+const ERASED: &str = "select count(*) from referral r where r.id = $1 and r.state in ('closed', 'withdrawn')
+    and not exists (select 1 from referral_content c where c.referral_id = r.id)
+    and not exists (select 1 from raw_input i where i.referral_id = r.id)";
 const ERASE: [&str; 6] = [
     "delete from referral_content where referral_id = $1",
     "delete from raw_input where referral_id = $1",
@@ -53,5 +64,41 @@ impl Tx {
             sqlx::query(ERASE_ORPHANS).execute(&mut *self.inner).await?;
         }
         Ok(())
+    }
+
+    /// Whether a referral is over and nothing of what its practice said is kept any more. (One that is held because it
+    /// could not be read has no content either; what it came in is kept.)
+    pub(super) async fn is_erased(&mut self, id: ReferralId) -> Result<bool, StoreError> {
+        let n: i64 = sqlx::query_scalar(ERASED).bind(id.to_string()).fetch_one(&mut *self.inner).await?;
+        Ok(n > 0)
+    }
+
+    /// A practice touched a referral that is erased. Each version is noted once and nothing it says is kept. Where the
+    /// practice asks again a person is told, and reads it there: what it had said before is not here to be compared
+    /// with. `status` is none for a version that cannot be read; `explanation` says why.
+    pub(super) async fn touch_erased(
+        &mut self,
+        known: &Standing,
+        source: &Source,
+        status: Option<RequestStatus>,
+        explanation: Option<&str>,
+        facts: Facts,
+        now: Timestamp,
+    ) -> Result<TakenIn, StoreError> {
+        let id = known.episode.id;
+        if known.source.version == source.version {
+            self.read_at(id, source, now).await?;
+            return Ok(TakenIn::Same);
+        }
+        self.set_input(id, source, explanation, now).await?;
+        match status {
+            // It is over already: there is nothing to take back.
+            Some(status) if status.is_withdrawn() => Ok(TakenIn::Same),
+            Some(RequestStatus::Active) => {
+                self.record(id, &Event::SentAgain { facts }, None, now, now).await?;
+                Ok(TakenIn::Changed(id))
+            }
+            _ => self.changed(id, facts, now).await,
+        }
     }
 }

@@ -3,12 +3,14 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wellbridge::random;
 use wellbridge::store::Store;
+
+use crate::support::terminal::{Ended, wellbridge};
 
 /// A folder with settings in it, and nothing running.
 struct Folder(PathBuf);
@@ -60,12 +62,7 @@ impl Folder {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wellbridge"));
-        command.args(arguments).current_dir(&self.0).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WELLBRIDGE")) {
-            command.env_remove(name);
-        }
-        command
+        wellbridge(&self.0, arguments)
     }
 
     fn run(&self, arguments: &[&str]) -> Ended {
@@ -85,27 +82,6 @@ impl Folder {
 
     fn database(&self) -> PathBuf {
         self.data().join("wellbridge.sqlite")
-    }
-}
-
-/// How a command ended.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
-
-impl Ended {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {self:?}"))
     }
 }
 

@@ -6,11 +6,14 @@
 mod alerts;
 mod desk;
 mod directory;
+mod given_up;
 mod mail;
 mod partners;
 mod people;
 mod practice;
 mod record;
+mod reminders;
+mod terminal;
 mod whole;
 mod withdrawal;
 

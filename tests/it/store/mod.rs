@@ -5,6 +5,7 @@ pub(crate) mod fixtures;
 mod intake;
 mod ledger;
 mod personal;
+mod retention;
 pub(crate) mod sqlite;
 
 use wellbridge::store::Store;

@@ -84,6 +84,11 @@ contract!(open:
     ledger::verify_finds_what_was_tampered_with,
     ledger::a_list_shows_the_need_that_gives_the_state,
     personal::personal_data_stands_in_the_personal_tables_only,
+    retention::a_request_that_asks_again_after_it_was_erased_is_told_once_and_not_kept,
+    retention::what_was_erased_does_not_come_back_with_any_other_touch,
+    retention::taking_back_what_was_withdrawn_and_erased_does_no_harm,
+    retention::what_could_never_be_read_and_is_not_erased_is_read_when_it_is_put_right,
+    retention::a_practice_systems_words_that_come_after_the_erasure_are_erased_too,
 );
 
 #[tokio::test]

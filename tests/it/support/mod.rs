@@ -5,5 +5,6 @@ pub(crate) mod city;
 pub(crate) mod peers;
 pub(crate) mod record;
 pub(crate) mod story;
+pub(crate) mod terminal;
 pub(crate) mod wire;
 pub(crate) mod world;

@@ -29,11 +29,12 @@ use wellbridge::settings::{ConfigFile, LoadFrom, Settings};
 use wellbridge::store::{Confirmation, ListFilter};
 use wellbridge::{jobs, random, web};
 
-use super::browser::Browser;
+use super::browser::{Browser, Page};
 use super::city;
 use super::peers::{Medplum, PATIENCE, judged};
 use super::record::Record;
 use super::story::{OUR_CODE, Sent, Story};
+use super::terminal::{Ended, wellbridge};
 use super::wire::Wire;
 
 /// The duty addresses of the world's programme.
@@ -266,6 +267,23 @@ impl World {
         count.bind(kind).bind(state).fetch_one(&mut connection).await.unwrap()
     }
 
+    /// A statement past the store, beside the running service: plants (and mends) a fault that only a database has.
+    pub(crate) async fn past_the_store(&self, sql: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.directory.join("wellbridge.sqlite"));
+        let options = options.busy_timeout(PATIENCE);
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
+    /// Somebody at a terminal runs the binary on this world's settings, beside the running service.
+    pub(crate) async fn at_the_terminal(&self, arguments: &[&str]) -> Ended {
+        std::fs::write(self.directory.join("wellbridge.toml"), self.settings.to_string()).unwrap();
+        let mut command = wellbridge(&self.directory, arguments);
+        let ended = tokio::task::spawn_blocking(move || Ended::from(command.output().unwrap())).await.unwrap();
+        self.drain().await;
+        ended
+    }
+
     /// Working days pass, one after the other.
     pub(crate) async fn advance_working_days(&self, days: u8) {
         for _ in 0..days {
@@ -357,6 +375,14 @@ impl World {
         found.into_iter().next().unwrap()
     }
 
+    /// No two mails that anybody got are the same one.
+    pub(crate) fn nobody_was_mailed_twice(&self) {
+        let mails = self.mail.mails();
+        let ids: Vec<&str> = mails.iter().map(|mail| mail.message_id.as_deref().unwrap()).collect();
+        let once: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(once.len(), ids.len(), "{ids:?}");
+    }
+
     /// A partner before her mail about an offer.
     pub(crate) fn partner(&self, offer: &Offer) -> Partner<'_> {
         let mail = self.offer_mail(offer);
@@ -372,7 +398,7 @@ impl World {
         let page = browser.open("/desk/sign-in").await;
         let desk = browser.submit(&page, "/sign-in", &[("user", "jo"), ("password", PASSWORD)]).await;
         assert!(desk.status.is_success() && desk.path.starts_with("/desk"), "{}", desk.html);
-        Coordinator { world: self, browser }
+        Coordinator { world: self, browser, desk }
     }
 
     /// A coordinator confirmed the partner's address and agreement.
@@ -416,11 +442,13 @@ const PASSWORD: &str = "three random words";
 pub(crate) struct Coordinator<'a> {
     world: &'a World,
     pub(crate) browser: Browser,
+    /// Her worklist as she found it.
+    pub(crate) desk: Page,
 }
 
 impl Coordinator<'_> {
     /// Opens a referral.
-    pub(crate) async fn opens(&self, sent: &Sent) -> super::browser::Page {
+    pub(crate) async fn opens(&self, sent: &Sent) -> Page {
         let page = self.browser.open(&format!("/desk/referral/{}", self.world.id(sent).await)).await;
         assert!(page.status.is_success(), "{}", page.html);
         page
@@ -484,7 +512,7 @@ impl Partner<'_> {
     }
 
     /// Asks for a code, reads it in the mail, types it in, and sees what is then shown.
-    pub(crate) async fn opens_the_person(&self) -> super::browser::Page {
+    pub(crate) async fn opens_the_person(&self) -> Page {
         let before = self.world.mails_to_partner(&self.name).len();
         let page = self.browser.open(&self.link).await;
         let page = if page.form("/code").is_some() {
