@@ -82,7 +82,8 @@ fn belongs(event: &Event) -> (Option<OfferId>, Option<NoteId>) {
         | Event::Reminded { offer }
         | Event::Lapsed { offer }
         | Event::IdentityViewed { offer } => (Some(*offer), None),
-        Event::Decided { note, .. } => (None, *note),
+        Event::OfferInError { offer, note, .. } => (Some(*offer), *note),
+        Event::Decided { note, .. } | Event::FilingSetAside { note, .. } => (None, *note),
         Event::AttentionSettled { offer, .. } => (*offer, None),
         _ => (None, None),
     }

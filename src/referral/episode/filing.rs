@@ -30,7 +30,8 @@ pub enum Moment {
     Closed(Closed),
 }
 
-/// `queued → filed`, or `queued → handed → acknowledged → filed`; or `refused`, which a person can queue again.
+/// `queued → filed`, or `queued → handed → acknowledged → filed`; or `refused`, which a person can queue again or set
+/// aside for good reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FilingStatus {
@@ -44,4 +45,14 @@ pub enum FilingStatus {
     Filed,
     /// The practice's system said no; its text is kept beside.
     Refused,
+    /// A person decided that it need not be in the record, or its offer was made in error: it waits for nobody. A person
+    /// may still queue it again.
+    SetAside,
+}
+
+impl FilingStatus {
+    /// The record has it or is not to have it: nobody waits for it.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Filed | Self::SetAside)
+    }
 }

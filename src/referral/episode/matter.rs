@@ -26,6 +26,9 @@ pub enum AttentionKind {
     Risk,
     /// A cancellation could not be delivered to somebody who knows who the person is.
     CancellationUndelivered,
+    /// The request is about somebody else than who was taken on, or their details were put right: a coordinator says
+    /// which. Until then nobody is asked or shown anything.
+    AnotherPerson,
     /// Something changed at the practice after a partner had accepted.
     ChangedAfterAcceptance,
     /// The partner asks something.

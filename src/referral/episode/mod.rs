@@ -155,6 +155,11 @@ impl Episode {
         !self.filings.is_empty() || self.person == PersonAnswer::Accepted || self.offers.iter().any(taken)
     }
 
+    /// Who the request is about changed after somebody had taken the person on, and no coordinator has looked yet.
+    pub fn person_in_question(&self) -> Option<&Attention> {
+        self.attention.iter().find(|a| a.kind == AttentionKind::AnotherPerson)
+    }
+
     /// Why a person is needed, the most pressing reason first.
     pub fn hold(&self) -> Option<Hold> {
         self.needs.iter().filter_map(|n| if let NeedState::Held(why) = n.state { Some(why) } else { None }).min()
