@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{at, from_json, from_word, json, key, ms};
 use super::{Appended, Standing, Store, StoreError, Tx};
 use crate::matching::Match;
-use crate::practice::{RawFhir, Unreadable};
+use crate::practice::{RawFhir, Taken, Unreadable};
 use crate::referral::content::RequestStatus;
 use crate::referral::episode::{Actor, Episode, Facts, Hold};
 use crate::referral::event::Event;
@@ -145,7 +145,7 @@ const PUT_SCORE: &str =
     anxious = excluded.anxious, taken = excluded.taken";
 const SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where referral_id = $1
     order by taken desc, offer_id";
-const OFFER_SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where offer_id = $1";
+const OFFER_SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious, taken from score where offer_id = $1";
 const PUT_MATCH: &str = "insert into match_result (referral_id, programme_id, body, matched) values ($1, $2, $3, $4)
     on conflict (referral_id) do update set body = excluded.body, matched = excluded.matched";
 const MATCH: &str = "select body from match_result where referral_id = $1";
@@ -515,9 +515,13 @@ impl Store {
     }
 
     /// Scores before and after that the partner of one offer took: another partner's say nothing about its support.
-    pub async fn offer_scores(&self, offer: OfferId) -> Result<(Option<Ons4>, Option<Ons4>), StoreError> {
+    pub async fn offer_scores(&self, offer: OfferId) -> Result<(Option<Taken>, Option<Taken>), StoreError> {
         let rows = sqlx::query(OFFER_SCORES).bind(offer.to_string()).fetch_all(self.pool()).await?;
-        Ok((score_at(&rows, "before"), score_at(&rows, "after")))
+        let taken = |moment: &str| {
+            let row = rows.iter().find(|r| r.get::<String, _>("moment") == moment)?;
+            Some(Taken { offer, at: at(row.get("taken")), scores: ons4(row)? })
+        };
+        Ok((taken("before"), taken("after")))
     }
 
     /// Who the person was when somebody took them on, and who the request names now; none where nothing is kept any more.

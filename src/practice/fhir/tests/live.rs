@@ -48,7 +48,7 @@ async fn travel(practice: &FhirPractice, request: &str) {
     let mut filing = record::filing(Sharing::Full);
     filing.id = FilingId::from_uuid(crate::random::uuid());
     filing.source = referral.source.clone();
-    (filing.before, filing.after, filing.message.risks) = (Some(scores(3)), Some(scores(7)), Some("A fall".into()));
+    (filing.before, filing.after, filing.message.risks) = (Some(taken(3)), Some(taken(7)), Some("A fall".into()));
     let Receipt::Filed(first) = practice.file(&filing).await.unwrap() else { panic!() };
     assert_eq!(first.len(), 6);
     assert_eq!(practice.file(&filing).await.unwrap(), Receipt::Filed(first.clone()), "filing twice files once");
