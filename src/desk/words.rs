@@ -60,10 +60,9 @@ pub const fn attention(kind: AttentionKind) -> (&'static str, &'static str) {
         AttentionKind::CancellationUndelivered => {
             ("Not told", "A partner who knows the person could not be told that it is over. Ring them.")
         }
-        AttentionKind::AnotherPerson => (
-            "Another person?",
-            "The practice changed who this is about, after somebody had taken the person on. Nothing goes on until you say.",
-        ),
+        AttentionKind::AnotherPerson => {
+            ("Another person?", "The practice changed who this is about. Nothing goes on until you say who it is.")
+        }
         AttentionKind::ChangedAfterAcceptance => {
             ("Changed", "Something changed at the practice after a partner had said yes.")
         }
