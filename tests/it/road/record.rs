@@ -108,8 +108,10 @@ async fn each_partners_scores_reach_the_record_and_each_once() {
         let second = world.partner(&world.open_offer(&sent).await);
         second.tells("finished", &[&[("tried", "Six visits.")], &AFTER[..]].concat()).await;
         let all = world.record.all("Observation").await;
+        // The practice's own baseline, which has no such note, stays what it was.
         let mut found: Vec<_> = all
             .iter()
+            .filter(|o| o["note"].is_array())
             .map(|o| (o["note"][0]["text"].as_str().unwrap(), o["component"][0]["valueInteger"].as_u64().unwrap()))
             .collect();
         found.sort_unstable();
@@ -250,6 +252,7 @@ async fn a_corrected_nhs_number_waits_for_the_coordinators_word_and_then_everyth
     for words in ["Another person?", "999 030 0127", "999 030 0003"] {
         assert!(page.says(words), "{words}: {}", page.html);
     }
+    world.pretend().heal();
     let done = jo.browser.submit(&page, "/same-person", &[]).await;
     assert!(done.says("It is the same person."), "{}", done.html);
     world.drain().await;
