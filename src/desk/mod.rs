@@ -6,11 +6,13 @@
 //!
 //! - [`accounts`]: passwords and accounts; [`session`], [`sign_in`]: coming in;
 //! - [`worklist`], [`referral`] with [`needs`], [`timeline`] and [`marks`]: what is seen;
-//! - [`act`], [`find`], [`partners`]: what is done; [`identifiers`] checks what is written to a partner;
+//! - [`ask`], [`decide`], [`settle`] (on [`act`]), [`find`], [`partners`]: what is done; [`identifiers`] checks what is written to a partner;
 //! - [`words`]: what every state is called.
 
 pub mod accounts;
 mod act;
+mod ask;
+mod decide;
 mod find;
 pub mod identifiers;
 pub mod marks;
@@ -20,6 +22,7 @@ mod needs;
 mod partners;
 mod referral;
 mod session;
+mod settle;
 mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -38,10 +41,13 @@ pub(crate) fn routes() -> Router<App> {
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/referral/{id}", get(referral::show))
-        .route("/referral/{id}/offer", get(act::offer_form).post(act::offer))
-        .route("/referral/{id}/decide", get(act::decide_form).post(act::decide))
-        .route("/referral/{id}/settle", post(act::settle))
-        .route("/referral/{id}/file-again", post(act::file_again))
+        .route("/referral/{id}/offer", get(ask::offer_form).post(ask::offer))
+        .route("/referral/{id}/in-error", get(ask::error_form).post(ask::made_in_error))
+        .route("/referral/{id}/decide", get(decide::decide_form).post(decide::decide))
+        .route("/referral/{id}/settle", post(settle::settle))
+        .route("/referral/{id}/same-person", post(settle::same_person))
+        .route("/referral/{id}/file-again", post(settle::file_again))
+        .route("/referral/{id}/set-aside", get(settle::aside_form).post(settle::set_aside))
         .route("/referral/{id}/find", get(find::show))
         .route("/partners", get(partners::list))
         .route("/partner", get(partners::form).post(partners::confirm))

@@ -42,6 +42,7 @@ pub(super) struct NeedView {
 /// One offer as the page shows it.
 #[derive(Serialize)]
 struct OfferView {
+    id: String,
     service: String,
     partner: Option<String>,
     reference: String,
@@ -49,6 +50,7 @@ struct OfferView {
     reply_by: Option<When>,
     made: When,
     booked: bool,
+    may_be_error: bool,
 }
 
 /// One candidate as the page shows it.
@@ -93,7 +95,8 @@ impl View<'_> {
         let excluded = excluded.collect();
         let taken = self.episode.open_offer(&need.code).is_some_and(|o| o.status != OfferStatus::Requested);
         let open = !need.state.is_final();
-        let forbidden = self.episode.facts.hold.is_some_and(forbids_everybody);
+        let forbidden =
+            self.episode.facts.hold.is_some_and(forbids_everybody) || self.episode.person_in_question().is_some();
         let waits = matches!(need.state, NeedState::Held(_) | NeedState::Proposed(_));
         NeedView {
             code: need.code.to_string(),
@@ -151,6 +154,7 @@ impl View<'_> {
             status => words::offer(status).to_owned(),
         };
         OfferView {
+            id: offer.id.to_string(),
             service: service_name(self.app, &offer.service),
             partner: self.partners.iter().find(|p| p.id == offer.partner).map(|p| p.name.clone()),
             reference: offer.id.reference(),
@@ -158,6 +162,7 @@ impl View<'_> {
             reply_by: (offer.status == OfferStatus::Requested).then(|| day(offer.reply_by, self.app.now())),
             made: when(offer.made, self.app.now()),
             booked: offer.booked,
+            may_be_error: offer.status != OfferStatus::EnteredInError,
         }
     }
 }

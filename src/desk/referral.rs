@@ -61,7 +61,7 @@ pub(super) async fn show(
             received => when(standing.received, now),
             practice => app.service.practice(&standing.episode.practice).map(|p| p.name.to_string()),
             explanation => standing.explanation,
-            matters => view.matters(),
+            matters => view.matters(store.then_and_now(id).await?.as_ref()),
             contact => content.as_ref().map(|c| contact(c, &standing.episode)),
             person => content.as_ref().map(|c| person(&c.patient, &standing.episode, app.service.clock.today())),
             referral => content.as_ref().map(|c| view.words(c, now)),
@@ -83,6 +83,9 @@ fn flash(done: &str) -> Option<&'static str> {
         "decided" => "Done.",
         "settled" => "Settled.",
         "filing" => "It will be written again.",
+        "set-aside" => "It is left out of the record and waits for nobody.",
+        "in-error" => "It is taken back as an error. You decide about the need afresh.",
+        "same-person" => "It is the same person. What had waited goes on.",
         "confirmed" => "The partner’s address and agreement are confirmed.",
         "moved-on" => "Nothing was changed: the referral had moved on. This is how it stands now.",
         "forbidden" => "Nothing was sent: this referral may not be sent to anybody as it stands.",
@@ -165,6 +168,17 @@ fn person(patient: &Patient, episode: &Episode, today: jiff::civil::Date) -> Vec
     list
 }
 
+/// Who somebody is, and nothing else about them.
+fn identity(patient: &Patient) -> Vec<Pair> {
+    let or = |value: Option<String>| value.unwrap_or_else(|| "not given".to_owned());
+    let born = patient.birth_date.map(|b| b.strftime("%-d %B %Y").to_string());
+    vec![
+        ("Name", or(patient.name.clone())),
+        ("NHS number", or(patient.nhs_number.as_ref().map(crate::referral::NhsNumber::spaced))),
+        ("Born", or(born.or_else(|| patient.birth_year.map(|y| y.to_string())))),
+    ]
+}
+
 /// What the practice measured stands for "before" until a partner has asked.
 fn with_baseline((before, after): Moments, content: Option<&Referral>) -> Moments {
     (before.or_else(|| content.and_then(|c| c.baseline)), after)
@@ -199,6 +213,8 @@ struct Matter {
     from: Option<String>,
     since: When,
     can_settle: bool,
+    /// Where it is uncertain who the person is: who was taken on, and who the practice names now.
+    who: Option<(Vec<Pair>, Vec<Pair>)>,
 }
 
 /// The GP's words.
@@ -225,13 +241,15 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    fn matters(&self) -> Vec<Matter> {
+    fn matters(&self, then_and_now: Option<&(Patient, Patient)>) -> Vec<Matter> {
         let mut all: Vec<_> = self.episode.attention.iter().collect();
         all.sort_by_key(|a| (a.kind, a.since));
         all.into_iter()
             .map(|matter| {
                 let (tag, line) = words::attention(matter.kind);
                 let offer = matter.offer.and_then(|id| self.episode.offer(id));
+                let in_question = matter.kind == AttentionKind::AnotherPerson && self.episode.is_open();
+                let who = then_and_now.filter(|_| matter.kind == AttentionKind::AnotherPerson);
                 Matter {
                     key: matter_key(matter),
                     tag,
@@ -240,7 +258,8 @@ impl View<'_> {
                     words: matter.note.and_then(|id| self.notes.iter().find(|n| n.id == id)).map(|n| n.words.clone()),
                     from: offer.map(|o| service_name(self.app, &o.service)),
                     since: when(matter.since, self.app.now()),
-                    can_settle: matter.kind != AttentionKind::FilingRefused,
+                    can_settle: matter.kind != AttentionKind::FilingRefused && !in_question,
+                    who: who.map(|(then, now)| (identity(then), identity(now))),
                 }
             })
             .collect()

@@ -72,11 +72,12 @@ async fn guessing_passwords_ends_after_a_few_tries() {
 async fn another_programmes_referral_is_not_there() {
     let (world, id) = proposed().await;
     assert!(!world.get("/desk?show=open", &york()).await.body.contains(&id.to_string()));
-    for page in ["", "/offer?need=befriending&service=visits", "/decide?need=befriending", "/find?need=befriending"] {
+    let pages = ["", "/offer?need=befriending&service=visits", "/decide?need=befriending", "/find?need=befriending"];
+    for page in pages.into_iter().chain(["/in-error?offer=1", "/set-aside?filing=1"]) {
         assert_eq!(world.get(&path(id, page), &york()).await.status, StatusCode::NOT_FOUND, "{page}");
     }
     let fields = [("csrf", CSRF), ("need", NEED), ("service", "visits"), ("decision", "keep-back"), ("kind", "risk")];
-    for action in ["/offer", "/decide", "/settle"] {
+    for action in ["/offer", "/decide", "/settle", "/in-error", "/set-aside", "/same-person"] {
         assert_eq!(world.post(&path(id, action), &fields, &york()).await.status, StatusCode::NOT_FOUND, "{action}");
     }
     let partner = "/desk/partner?programme=leeds&service=visits";

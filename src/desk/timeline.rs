@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::referral::service_name;
 use super::words::{self, Tone};
+use crate::referral::episode::FilingStatus;
 use crate::referral::event::Event;
 use crate::referral::{NoteId, OfferId};
 use crate::store::{NoteRow, Standing};
@@ -82,7 +83,8 @@ fn belongs(event: &Event) -> (Option<OfferId>, Option<NoteId>) {
         | Event::Reminded { offer }
         | Event::Lapsed { offer }
         | Event::IdentityViewed { offer } => (Some(*offer), None),
-        Event::Decided { note, .. } => (None, *note),
+        Event::OfferInError { offer, note, .. } => (Some(*offer), *note),
+        Event::Decided { note, .. } | Event::FilingSetAside { note, .. } => (None, *note),
         Event::AttentionSettled { offer, .. } => (*offer, None),
         _ => (None, None),
     }
@@ -107,7 +109,10 @@ pub(super) struct FilingView {
     tone: Tone,
     refusal: Option<String>,
     written: Vec<String>,
+    /// It may be sent again.
     refused: bool,
+    /// It was set aside.
+    aside: bool,
 }
 
 /// What is owed to the record and what came of it.
@@ -116,7 +121,8 @@ pub(super) async fn filings(app: &App, standing: &Standing) -> Result<Vec<Filing
     let views = standing.episode.filings.iter().map(|filing| {
         let result = results.iter().find(|(id, ..)| *id == filing.id);
         let (state, tone) = words::filing(filing.status);
-        let refused = filing.status == crate::referral::episode::FilingStatus::Refused;
+        let aside = filing.status == FilingStatus::SetAside;
+        let refused = filing.status == FilingStatus::Refused || aside;
         FilingView {
             id: filing.id.to_string(),
             what: words::moment(filing.moment),
@@ -125,6 +131,7 @@ pub(super) async fn filings(app: &App, standing: &Standing) -> Result<Vec<Filing
             refusal: result.and_then(|(.., refusal)| refusal.clone()).filter(|_| refused),
             written: result.map(|(_, outputs, _)| outputs.clone()).unwrap_or_default(),
             refused,
+            aside,
         }
     });
     Ok(views.collect())

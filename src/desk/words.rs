@@ -60,6 +60,9 @@ pub const fn attention(kind: AttentionKind) -> (&'static str, &'static str) {
         AttentionKind::CancellationUndelivered => {
             ("Not told", "A partner who knows the person could not be told that it is over. Ring them.")
         }
+        AttentionKind::AnotherPerson => {
+            ("Another person?", "The practice changed who this is about. Nothing goes on until you say who it is.")
+        }
         AttentionKind::ChangedAfterAcceptance => {
             ("Changed", "Something changed at the practice after a partner had said yes.")
         }
@@ -74,7 +77,7 @@ pub const fn attention(kind: AttentionKind) -> (&'static str, &'static str) {
 
 /// Whether an attention matter is a safety matter.
 pub const fn is_safety(kind: AttentionKind) -> bool {
-    matches!(kind, AttentionKind::Risk | AttentionKind::CancellationUndelivered)
+    matches!(kind, AttentionKind::Risk | AttentionKind::CancellationUndelivered | AttentionKind::AnotherPerson)
 }
 
 /// How a need ended.
@@ -143,7 +146,7 @@ pub const fn offer(status: OfferStatus) -> &'static str {
             Cause::Withdrawn => "taken back: referral withdrawn",
             Cause::Superseded => "taken back: decided otherwise",
         },
-        OfferStatus::EnteredInError => "entered in error",
+        OfferStatus::EnteredInError => "asked in error",
     }
 }
 
@@ -215,7 +218,7 @@ pub fn mail_state(state: &str) -> &'static str {
 /// What kind of words a note holds.
 pub fn note_kind(kind: &str) -> &'static str {
     match kind {
-        "reason" | "close" => "Reason",
+        "reason" | "close" | "set-aside" | "in-error" => "Reason",
         "question" => "Question",
         "tried" => "What was tried",
         "helped" => "What helped",
@@ -234,6 +237,7 @@ pub const fn filing(status: FilingStatus) -> (&'static str, Tone) {
         FilingStatus::Acknowledged => ("arrived at the practice", Tone::Going),
         FilingStatus::Filed => ("in the record", Tone::Done),
         FilingStatus::Refused => ("refused", Tone::Waits),
+        FilingStatus::SetAside => ("set aside", Tone::Done),
     }
 }
 
@@ -298,7 +302,12 @@ pub fn actor(by: &Actor) -> String {
 pub fn event(event: &Event) -> (String, Option<String>) {
     let text = match event {
         Event::Received { .. } => "Received from the practice".to_owned(),
-        Event::ContactChanged => "The practice changed how the person may be contacted, or who they are".to_owned(),
+        Event::ContactChanged => "The practice changed how the person may be contacted".to_owned(),
+        Event::PersonChanged => "The practice changed who it is about".to_owned(),
+        Event::SamePerson { by: Actor::Practice, .. } => "The practice put back who it is about".to_owned(),
+        Event::SamePerson { by, .. } => {
+            return ("The new details are right: the same person".to_owned(), Some(actor(by)));
+        }
         Event::Updated { .. } => "The practice changed something".to_owned(),
         Event::SentAgain { .. } => "The practice sent it again after it had ended".to_owned(),
         Event::Withdrawn { by } => return ("Withdrawn".to_owned(), Some(actor(by))),
@@ -330,6 +339,7 @@ pub fn event(event: &Event) -> (String, Option<String>) {
             format!("{}{why}{worry}", said(*what))
         }
         Event::IdentityViewed { .. } => "The partner saw who the person is".to_owned(),
+        Event::OfferInError { by, .. } => return ("This offer was made in error".to_owned(), Some(actor(by))),
         Event::Decided { decision: what, by, .. } => {
             let how = if let Decision::Close(how) = what { format!(": {}", closed(*how)) } else { String::new() };
             return (format!("{}{how}", decision(*what)), Some(actor(by)));
@@ -342,6 +352,7 @@ pub fn event(event: &Event) -> (String, Option<String>) {
         Event::Acknowledged { .. } => "The carrier says that it arrived".to_owned(),
         Event::FilingRefused { .. } => "The practice’s system refused it".to_owned(),
         Event::FilingRequeued { by, .. } => return ("To be written again".to_owned(), Some(actor(by))),
+        Event::FilingSetAside { by, .. } => return ("Need not be in the record".to_owned(), Some(actor(by))),
     };
     (text, None)
 }

@@ -269,8 +269,13 @@ fn still_true(mail: OfferMail, offer: &Offer, episode: &Episode) -> bool {
         OfferMail::Offer | OfferMail::Reminder => {
             offer.status == OfferStatus::Requested && may_still_ask(offer, episode)
         }
-        OfferMail::Cancellation => matches!(offer.status, OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded)),
-        OfferMail::PassedOn => offer.late_yes && episode.state() != ReferralState::Withdrawn,
+        OfferMail::Cancellation => matches!(
+            offer.status,
+            OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded) | OfferStatus::EnteredInError
+        ),
+        OfferMail::PassedOn => {
+            offer.late_yes && offer.status != OfferStatus::EnteredInError && episode.state() != ReferralState::Withdrawn
+        }
     }
 }
 

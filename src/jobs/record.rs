@@ -1,23 +1,26 @@
 //! File to the patient's record: support started, or closed. Once, whatever happens on the way.
 
+mod message;
+
 use std::time::Duration;
 
+use self::message::Words;
 use super::read_again::read_again;
 use super::schedule::{RECORD, Schedule};
 use super::{About, Attempt, Effect, JobError, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
-use crate::practice::{ClinicalFiling, MessageBack, Receipt};
+use crate::practice::{ClinicalFiling, Receipt};
 use crate::referral::content::RequestStatus;
 use crate::referral::episode::{
-    AttentionKind, Closed, Episode, Filing, FilingStatus, Moment, PersonAnswer, ReferralState,
+    Episode, Filing, FilingStatus, Moment, Offer, OfferStatus, PersonAnswer, ReferralState,
 };
-use crate::referral::event::{Alert, Decision, Event};
+use crate::referral::event::{Alert, Event};
 use crate::referral::lifecycle::whose_record_is_unknown;
-use crate::referral::{FilingId, NeedCode};
+use crate::referral::{FilingId, OfferId};
 use crate::service::Wellbridge;
 use crate::store::queue::FileRecord;
-use crate::store::{NoteRow, Recorded, Standing, StoreError};
+use crate::store::{Standing, StoreError};
 
 impl Effect for FileRecord {
     const SCHEDULE: Schedule = RECORD;
@@ -122,13 +125,15 @@ async fn clinical_filing(
     let episode = &standing.episode;
     let events = service.store.events(episode.id).await?;
     let cause = events.iter().find(|recorded| recorded.caused(episode.id, filing.id));
-    let (before, after) = match filing.offer {
+    let (before, after) = match scores_of(episode, filing) {
         Some(offer) => service.store.offer_scores(offer).await?,
         None => (None, None),
     };
     let notes = service.store.notes(episode.id).await?;
+    let notes = Words { service, episode, filing, cause, events: &events, notes: &notes };
     let earlier = episode.filings.iter().take_while(|f| f.id != filing.id);
-    let already_coded = earlier.filter(|f| f.status != FilingStatus::Refused).any(|f| codes_acceptance(f.moment));
+    let told = |f: &&Filing| !matches!(f.status, FilingStatus::Refused | FilingStatus::SetAside);
+    let already_coded = earlier.filter(told).any(|f| codes_acceptance(f.moment));
     Ok(ClinicalFiling {
         id: filing.id,
         moment: filing.moment,
@@ -139,7 +144,7 @@ async fn clinical_filing(
         already_coded,
         before,
         after: matches!(filing.moment, Moment::Closed(_)).then_some(after).flatten(),
-        message: message_back(service, episode, filing, cause, &notes),
+        message: notes.message_back(),
     })
 }
 
@@ -148,56 +153,8 @@ const fn codes_acceptance(moment: Moment) -> bool {
     matches!(moment, Moment::Started)
 }
 
-/// The message back, from what the partner and the coordinator wrote about this need until then.
-fn message_back(
-    service: &Wellbridge,
-    episode: &Episode,
-    filing: &Filing,
-    cause: Option<&Recorded>,
-    notes: &[NoteRow],
-) -> MessageBack {
-    let words = |kind: &str| {
-        let known_then = |n: &&NoteRow| cause.is_none_or(|c| n.written <= c.recorded);
-        let belongs = |n: &&NoteRow| n.kind == kind && is_about(n, episode, filing);
-        let said: Vec<&str> = notes.iter().filter(known_then).filter(belongs).map(|n| n.words.as_str()).collect();
-        (!said.is_empty()).then(|| said.join("\n"))
-    };
-    let closing = cause.and_then(|c| match c.event {
-        Event::Decided { decision: Decision::Close(_), note, .. } => note,
-        _ => None,
-    });
-    let offer = filing.offer.and_then(|id| episode.offer(id));
-    let asked =
-        offer.and_then(|o| service.directory().get(&o.service).map(|s| (s.name.clone(), s.organisation.name.clone())));
-    let risk = episode.attention.iter().any(|a| a.kind == AttentionKind::Risk);
-    MessageBack {
-        service: asked.map(|(name, by)| if by.is_empty() || by == name { name } else { format!("{name} ({by})") }),
-        tried: words("tried"),
-        helped: words("helped"),
-        did_not_help: words("did-not-help"),
-        risks: words("risk")
-            .or_else(|| risk.then(|| "A concern was reported; the Wellbeing Coordinator has it.".to_owned())),
-        outcome: closing.and_then(|id| notes.iter().find(|n| n.id == id)).map(|n| n.words.clone()),
-        sensitive: is_sensitive(service, episode, filing),
-    }
-}
-
-/// A partner's words belong to the offer that was filed; where there was none, to any offer made for this need. Words
-/// about another need never do: that need may be one that is filed apart.
-fn is_about(note: &NoteRow, episode: &Episode, filing: &Filing) -> bool {
-    let need = note.offer.and_then(|id| episode.offer(id)).map(|offer| &offer.need);
-    match filing.offer {
-        Some(_) => note.offer == filing.offer,
-        None => need == Some(&filing.need),
-    }
-}
-
-/// Whether the words are filed apart: by the need, whoever met it. A no to social prescribing as a whole speaks of
-/// every need; a need that could not be named is taken to be sensitive where a safety matter was read.
-fn is_sensitive(service: &Wellbridge, episode: &Episode, filing: &Filing) -> bool {
-    let sensitive = |code: &NeedCode| service.matcher.need(code).map_or(episode.safety, |need| need.sensitive);
-    match filing.moment {
-        Moment::Closed(Closed::DeclinedSocialPrescribing) => episode.needs.iter().any(|n| sensitive(&n.code)),
-        _ => sensitive(&filing.need),
-    }
+/// Whose scores a filing brings: those of its offer, or of the partner that had begun and could not go on.
+fn scores_of(episode: &Episode, filing: &Filing) -> Option<OfferId> {
+    let failed = |o: &&Offer| o.need == filing.need && matches!(o.status, OfferStatus::Failed(_));
+    filing.offer.or_else(|| episode.offers.iter().rfind(failed).map(|o| o.id))
 }

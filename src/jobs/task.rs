@@ -10,8 +10,8 @@ use crate::practice::{CoarseStep, TaskStanding};
 use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus, ReferralState};
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
+use crate::store::StoreError;
 use crate::store::queue::KeepTask;
-use crate::store::{Standing, StoreError};
 
 impl Effect for KeepTask {
     const SCHEDULE: Schedule = RECORD;
@@ -35,8 +35,19 @@ impl Effect for KeepTask {
         };
         let outputs = service.store.filing_results(self.referral).await?;
         let outputs = outputs.into_iter().flat_map(|(_, outputs, _)| outputs).collect();
+        let step = coarse_step(&standing.episode);
+        let since = service.store.so_since(self.referral, |episode| coarse_step(episode) == step).await?;
+        let said = TaskStanding {
+            source: standing.source.clone(),
+            step,
+            outputs,
+            since: since.unwrap_or(standing.changed),
+            changed: standing.changed,
+            sharing: standing.episode.facts.sharing,
+            seen: standing.task_version.clone(),
+        };
         crash_point::reached("before:task");
-        let written = system.keep_task(&task_standing(&standing, outputs)).await?;
+        let written = system.keep_task(&said).await?;
         crash_point::reached("after:task");
         let mut tx = service.store.begin().await?;
         tx.set_task(self.referral, &written.id, written.version.as_deref()).await?;
@@ -52,17 +63,6 @@ impl Effect for KeepTask {
         }
         tx.complete(attempt.job).await?;
         tx.commit().await
-    }
-}
-
-fn task_standing(standing: &Standing, outputs: Vec<String>) -> TaskStanding {
-    TaskStanding {
-        source: standing.source.clone(),
-        step: coarse_step(&standing.episode),
-        outputs,
-        since: standing.changed,
-        sharing: standing.episode.facts.sharing,
-        seen: standing.task_version.clone(),
     }
 }
 

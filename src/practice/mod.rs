@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::effect::EffectError;
 use crate::referral::episode::{Closed, Hold, Moment};
-use crate::referral::{FilingId, Ons4, Referral, Sharing, Source};
+use crate::referral::{FilingId, OfferId, Ons4, Referral, Sharing, Source};
 
 /// One practice's system.
 #[async_trait::async_trait]
@@ -115,11 +115,23 @@ pub struct ClinicalFiling {
     /// wrong `false` does no harm.
     pub already_coded: bool,
     /// Scores before support, where a partner or coordinator took them (not the practice's own baseline: it has that).
-    pub before: Option<Ons4>,
+    pub before: Option<Taken>,
     /// Scores after.
-    pub after: Option<Ons4>,
+    pub after: Option<Taken>,
     /// The message back, by PRSB heading; words are left out where sharing forbids them.
     pub message: MessageBack,
+}
+
+/// Scores that the partner of an offer took. Offer, moment and time together make them what they are in the record: the
+/// same ones are written once, whichever filing brings them, and another partner's are others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// By the partner of which offer.
+    pub offer: OfferId,
+    /// When.
+    pub at: Timestamp,
+    /// The four answers.
+    pub scores: Ons4,
 }
 
 /// The message back to the GP, PRSB Social Prescribing Information Standard headings.
@@ -153,6 +165,8 @@ pub struct TaskStanding {
     pub outputs: Vec<String>,
     /// When the step was reached.
     pub since: Timestamp,
+    /// When the referral last changed (something was filed, say), at that step.
+    pub changed: Timestamp,
     /// What may return to the GP: under `Nothing` the Task says its state and gives no reason.
     pub sharing: Sharing,
     /// `meta.versionId` of the Task as it was last read or written, where known: a Task that somebody changed since is

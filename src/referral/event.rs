@@ -36,9 +36,18 @@ pub enum Event {
         /// What intake finds now.
         facts: Facts,
     },
-    /// The practice changed how the person may be contacted, or who the request is about; what exactly is personal data,
-    /// kept apart.
+    /// The practice changed how the person may be contacted; how exactly is personal data, kept apart.
     ContactChanged,
+    /// The practice changed who the request is about, after somebody had taken the person on: another NHS number, another
+    /// name. What exactly is personal data, kept apart.
+    PersonChanged,
+    /// It is the same person: a coordinator says that the new details are right, or the practice put the old ones back.
+    SamePerson {
+        /// Who says so.
+        by: Actor,
+        /// When the change came that she saw; one that came meanwhile was read by nobody. None from the practice.
+        since: Option<Timestamp>,
+    },
     /// The practice or the person took it back.
     Withdrawn {
         /// Who did.
@@ -112,6 +121,15 @@ pub enum Event {
         /// Which offer.
         offer: OfferId,
     },
+    /// A coordinator says that an offer should never have been made.
+    OfferInError {
+        /// Which offer.
+        offer: OfferId,
+        /// Who.
+        by: Actor,
+        /// Why, in words, kept apart.
+        note: Option<NoteId>,
+    },
     /// A coordinator decided something other than an offer.
     Decided {
         /// Which need.
@@ -164,6 +182,15 @@ pub enum Event {
         filing: FilingId,
         /// Who.
         by: Actor,
+    },
+    /// A person decided that a refused filing need not be in the record.
+    FilingSetAside {
+        /// Which filing.
+        filing: FilingId,
+        /// Who.
+        by: Actor,
+        /// Why, in words, kept apart.
+        note: Option<NoteId>,
     },
 }
 

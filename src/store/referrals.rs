@@ -7,9 +7,9 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{at, from_json, from_word, json, key, ms};
 use super::{Appended, Standing, Store, StoreError, Tx};
 use crate::matching::Match;
-use crate::practice::{RawFhir, Unreadable};
+use crate::practice::{RawFhir, Taken, Unreadable};
 use crate::referral::content::RequestStatus;
-use crate::referral::episode::{Episode, Facts, Hold};
+use crate::referral::episode::{Actor, Episode, Facts, Hold};
 use crate::referral::event::Event;
 use crate::referral::facts::under_history;
 use crate::referral::lifecycle::{self, Refusal};
@@ -85,7 +85,7 @@ pub struct NewNote<'a> {
     pub programme: &'a ProgrammeId,
     /// About which offer.
     pub offer: Option<OfferId>,
-    /// `reason`, `question`, `tried`, `helped`, `did-not-help`, `to-partner`, `risk`, `close`.
+    /// `reason`, `question`, `tried`, `helped`, `did-not-help`, `to-partner`, `risk`, `close`, `in-error`, `set-aside`.
     pub kind: &'a str,
     /// `partner`, or a coordinator's account.
     pub author: &'a str,
@@ -120,6 +120,7 @@ const PUT_CONTENT: &str =
     on conflict (referral_id) do update set body = excluded.body, read_at = excluded.read_at,
     person = case when $6 = 1 then referral_content.person else excluded.person end";
 const PERSON: &str = "select body, person from referral_content where referral_id = $1";
+const SET_PERSON: &str = "update referral_content set person = $2 where referral_id = $1";
 const CONTENT: &str = "select body from referral_content where referral_id = $1";
 const PUT_RAW_BODY: &str = "insert into raw_body (hash, bytes) values ($1, $2) on conflict do nothing";
 const PUT_RAW_INPUT: &str = "insert into raw_input (referral_id, programme_id, version, position, hash, received)
@@ -144,7 +145,7 @@ const PUT_SCORE: &str =
     anxious = excluded.anxious, taken = excluded.taken";
 const SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where referral_id = $1
     order by taken desc, offer_id";
-const OFFER_SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious from score where offer_id = $1";
+const OFFER_SCORES: &str = "select moment, satisfied, worthwhile, happy, anxious, taken from score where offer_id = $1";
 const PUT_MATCH: &str = "insert into match_result (referral_id, programme_id, body, matched) values ($1, $2, $3, $4)
     on conflict (referral_id) do update set body = excluded.body, matched = excluded.matched";
 const MATCH: &str = "select body from match_result where referral_id = $1";
@@ -196,25 +197,71 @@ impl Tx {
         self.put_raw(id, programme, &source.version, raw, now).await?;
         self.set_input(id, source, None, now).await?;
         if referral.status.is_withdrawn() {
-            let by = crate::referral::episode::Actor::Practice;
+            let by = Actor::Practice;
             return match self.record(id, &Event::Withdrawn { by }, None, now, now).await {
                 Ok(Appended::Now(..)) => Ok(TakenIn::Withdrawn(id)),
                 Ok(Appended::Already) | Err(StoreError::Refused(_)) => Ok(TakenIn::Same),
                 Err(error) => Err(error),
             };
         }
-        if !known.episode.is_open() && was_sent_again(stored.as_ref(), referral) {
+        let told_now = self.told_otherwise(&known.episode, stored.as_ref(), referral).await?;
+        let change = if !known.episode.is_open() && was_sent_again(stored.as_ref(), referral) {
             self.record(id, &Event::SentAgain { facts }, None, now, now).await?;
-            return Ok(TakenIn::Changed(id));
-        }
-        let change = self.changed(id, facts, now).await?;
-        if stored.is_some_and(|stored| is_told_otherwise(&stored, referral)) {
-            match self.record(id, &Event::ContactChanged, None, now, now).await {
+            TakenIn::Changed(id)
+        } else {
+            self.changed(id, facts, now).await?
+        };
+        for event in told_now {
+            match self.record(id, &event, None, now, now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(change)
+    }
+
+    /// What whoever took the person on knows and what no longer holds: how to reach them safely, or who they are.
+    async fn told_otherwise(
+        &mut self,
+        known: &Episode,
+        stored: Option<&Referral>,
+        now: &Referral,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Some(stored) = stored else { return Ok(Vec::new()) };
+        let mut events = Vec::new();
+        if stored.safe_contact != now.safe_contact {
+            events.push(Event::ContactChanged);
+        }
+        let changed = stored.patient.identity() != now.patient.identity();
+        if changed && known.was_taken_on() {
+            let row = sqlx::query(PERSON).bind(known.id.to_string()).fetch_optional(&mut *self.inner).await?;
+            let person = row.map(|row| taken_on_as(known.id, &row)).transpose()?;
+            match person.is_none_or(|person| person.is_same_person(&now.patient)) {
+                true if known.person_in_question().is_some() => {
+                    events.push(Event::SamePerson { by: Actor::Practice, since: None });
+                }
+                true => {}
+                false => events.push(Event::PersonChanged),
+            }
+        }
+        Ok(events)
+    }
+
+    /// Records that it is the same person: who the request names now is who was taken on, from now on.
+    pub async fn same_person(
+        &mut self,
+        id: ReferralId,
+        by: Actor,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        let event = Event::SamePerson { by, since: Some(since) };
+        let appended = self.record(id, &event, None, now, now).await?;
+        if let (Appended::Now(..), Some(content)) = (&appended, self.content_in(id).await?) {
+            let person = json("a person", &content.patient.identity())?;
+            sqlx::query(SET_PERSON).bind(id.to_string()).bind(person).execute(&mut *self.inner).await?;
+        }
+        Ok(appended)
     }
 
     /// Takes in an entry that could not be read: a referral held, once.
@@ -479,18 +526,26 @@ impl Store {
     }
 
     /// Scores before and after that the partner of one offer took: another partner's say nothing about its support.
-    pub async fn offer_scores(&self, offer: OfferId) -> Result<(Option<Ons4>, Option<Ons4>), StoreError> {
+    pub async fn offer_scores(&self, offer: OfferId) -> Result<(Option<Taken>, Option<Taken>), StoreError> {
         let rows = sqlx::query(OFFER_SCORES).bind(offer.to_string()).fetch_all(self.pool()).await?;
-        Ok((score_at(&rows, "before"), score_at(&rows, "after")))
+        let taken = |moment: &str| {
+            let row = rows.iter().find(|r| r.get::<String, _>("moment") == moment)?;
+            Some(Taken { offer, at: at(row.get("taken")), scores: ons4(row)? })
+        };
+        Ok((taken("before"), taken("after")))
+    }
+
+    /// Who the person was when somebody took them on, and who the request names now; none where nothing is kept any more.
+    pub async fn then_and_now(&self, id: ReferralId) -> Result<Option<(Patient, Patient)>, StoreError> {
+        let row = sqlx::query(PERSON).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let Some(row) = row else { return Ok(None) };
+        let now: Referral = from_json("a referral", &id.to_string(), row.get("body"))?;
+        Ok(Some((taken_on_as(id, &row)?, now.patient)))
     }
 
     /// Whether the request still names the person who was taken on (also true where nothing is kept any more).
     pub async fn is_same_person(&self, id: ReferralId) -> Result<bool, StoreError> {
-        let row = sqlx::query(PERSON).bind(id.to_string()).fetch_optional(self.pool()).await?;
-        let Some(row) = row else { return Ok(true) };
-        let now: Referral = from_json("a referral", &id.to_string(), row.get("body"))?;
-        let then: Patient = from_json("a person", &id.to_string(), row.get("person"))?;
-        Ok(then.is_same_person(&now.patient))
+        Ok(self.then_and_now(id).await?.is_none_or(|(then, now)| then.is_same_person(&now)))
     }
 
     /// What the matcher read last.
@@ -535,9 +590,9 @@ fn was_sent_again(stored: Option<&Referral>, now: &Referral) -> bool {
         })
 }
 
-/// Whether whoever took the person on knows something that no longer holds: how to reach them safely, or who they are.
-fn is_told_otherwise(stored: &Referral, now: &Referral) -> bool {
-    stored.safe_contact != now.safe_contact || !stored.patient.is_same_person(&now.patient)
+/// Who the person was when somebody took them on.
+fn taken_on_as(id: ReferralId, row: &SqliteRow) -> Result<Patient, StoreError> {
+    from_json("a person", &id.to_string(), row.get("person"))
 }
 
 fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::ledger::{Summary, filing_id};
@@ -93,7 +94,7 @@ impl Store {
             found.problems.push(format!("{id}: it was received, but stands nowhere"));
             return Ok(());
         };
-        match replay(id, &events) {
+        match replay(id, &events, |_, _| {}) {
             Ok(episode) if episode == stored.episode => {}
             Ok(_) => found.problems.push(format!("{id}: the stored standing is not what its events give")),
             Err(why) => found.problems.push(format!("{id}: {why}")),
@@ -115,6 +116,21 @@ impl Store {
         Ok(())
     }
 
+    /// When that became so which has been so of a referral ever since, as its events tell; none where it is not so now.
+    pub async fn so_since(
+        &self,
+        id: ReferralId,
+        is_so: impl Fn(&Episode) -> bool,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let events = self.events(id).await?;
+        let mut since = None;
+        let told = replay(id, &events, |episode, event| {
+            since = if is_so(episode) { since.or(Some(event.occurred)) } else { None };
+        });
+        told.map_err(|why| StoreError::Unreadable { what: "events", id: id.to_string(), why })?;
+        Ok(since)
+    }
+
     /// True also where it moved on since `stored` was read.
     async fn summary_agrees(&self, stored: &Standing) -> Result<bool, StoreError> {
         let episode = &stored.episode;
@@ -130,16 +146,18 @@ impl Store {
     }
 }
 
-/// The episode that events give, from nothing.
-fn replay(id: ReferralId, events: &[Recorded]) -> Result<Episode, String> {
+/// The episode that events give, from nothing; `each` sees it after every one of them.
+fn replay(id: ReferralId, events: &[Recorded], mut each: impl FnMut(&Episode, &Recorded)) -> Result<Episode, String> {
     let Some((first, rest)) = events.split_first() else { return Err("it has no events".into()) };
     let Event::Received { practice, programme, facts } = &first.event else {
         return Err("its first event is not 'received'".into());
     };
     let (mut episode, _) = lifecycle::start(id, practice, programme, *facts, first.recorded);
+    each(&episode, first);
     for event in rest {
         let step = lifecycle::step(&episode, &event.event, filing_id(id, event.seq), event.recorded);
         episode = step.map_err(|refusal| format!("event {} cannot be replayed: {refusal}", event.seq))?.0;
+        each(&episode, event);
     }
     Ok(episode)
 }

@@ -75,6 +75,7 @@ fn every_ending_alert_and_matter_has_words_of_its_own() {
     let matters: Vec<AttentionKind> = all(&[
         "risk",
         "cancellation-undelivered",
+        "another-person",
         "changed-after-acceptance",
         "question",
         "late-yes",

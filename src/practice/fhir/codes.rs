@@ -169,6 +169,8 @@ pub struct WriteCodes {
     pub filing: String,
     /// Identifier system of what is written once an episode.
     pub episode: String,
+    /// Identifier system of what the partner of an offer took, at whichever filing it comes.
+    pub offer: String,
     /// The person took up support.
     pub referred: Code,
     /// The person declined social prescribing as a whole.

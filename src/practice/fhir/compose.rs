@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::codes::{Code, Mappings, Question};
 use super::intake;
-use crate::practice::ClinicalFiling;
+use crate::practice::{ClinicalFiling, Taken};
 use crate::referral::episode::{Closed, Moment};
 use crate::referral::{NhsNumber, Ons4, Score, Sharing};
 
@@ -63,8 +63,8 @@ pub(super) fn entries(filing: &ClinicalFiling, about: &About<'_>) -> Vec<Entry> 
         Sharing::Nothing => return entries,
         Sharing::CodesOnly => {}
         Sharing::Full => {
-            entries.extend(about.scores(filing, "before"));
-            entries.extend(about.scores(filing, "after"));
+            entries.extend(about.scores(filing.before, "before", "Before support"));
+            entries.extend(about.scores(filing.after, "after", "After support"));
             entries.extend(about.documents(filing));
         }
     }
@@ -122,14 +122,13 @@ impl About<'_> {
         self.entry(resource, &self.mappings.write.episode, &episode_value(&filing.source.request, part))
     }
 
-    /// One Observation with four components. Before is once an episode, after once a filing.
-    fn scores(&self, filing: &ClinicalFiling, when: &str) -> Option<Entry> {
-        let (scores, words) = match when {
-            "before" => (filing.before?, "Before support"),
-            _ => (filing.after?, "After support"),
-        };
+    /// One Observation with four components, under an identifier of the offer, the moment and the time it was taken: both
+    /// filings of an offer bring what was taken before, and it is written once.
+    fn scores(&self, taken: Option<Taken>, when: &str, words: &str) -> Option<Entry> {
+        let Taken { offer, at, scores } = taken?;
+        let value = format!("{offer}.{when}.{}", at.as_millisecond());
         let codes = &self.mappings.ons4;
-        let at = filing.occurred.to_string();
+        let at = at.to_string();
         let resource = json!({
             "resourceType": "Observation",
             "basedOn": [self.request],
@@ -147,10 +146,7 @@ impl About<'_> {
             "note": [{"text": words}],
             "component": self.components(scores),
         });
-        Some(match when {
-            "before" => self.of_episode(filing, resource, "before"),
-            _ => self.of_filing(filing, resource, "after"),
-        })
+        Some(self.entry(resource, &self.mappings.write.offer, &value))
     }
 
     fn components(&self, scores: Ons4) -> Vec<Value> {
@@ -289,7 +285,7 @@ fn message_text(filing: &ClinicalFiling) -> Option<String> {
         .collect();
     let scores: Vec<String> = [("Before support", filing.before), ("After support", filing.after)]
         .into_iter()
-        .filter_map(|(when, scores)| Some(format!("{when}: {}", score_line(scores?))))
+        .filter_map(|(when, scores)| Some(format!("{when}: {}", score_line(scores?.scores))))
         .collect();
     if care.is_empty() && scores.is_empty() {
         return None;

@@ -3,11 +3,15 @@
 use super::*;
 use crate::practice::MessageBack;
 use crate::practice::fhir::typed;
-use crate::referral::{FilingId, Source};
+use crate::referral::{FilingId, OfferId, Source};
 
 fn scores(n: u8) -> Ons4 {
     let score = |n: u8| Score::try_from(n).unwrap();
     Ons4 { satisfied: score(n), worthwhile: score(n + 1), happy: score(n), anxious: score(10 - n) }
+}
+
+fn taken(offer: u128, at: &str, n: u8) -> Taken {
+    Taken { offer: OfferId::from_uuid(Uuid::from_u128(offer)), at: at.parse().unwrap(), scores: scores(n) }
 }
 
 fn filing(moment: Moment, sharing: Sharing) -> ClinicalFiling {
@@ -19,8 +23,8 @@ fn filing(moment: Moment, sharing: Sharing) -> ClinicalFiling {
         sharing,
         person_accepted: true,
         already_coded: false,
-        before: Some(scores(3)),
-        after: Some(scores(6)),
+        before: Some(taken(1, "2026-11-03T09:00:00Z", 3)),
+        after: Some(taken(1, "2026-11-24T11:00:00Z", 6)),
         message: MessageBack {
             service: Some("Tai Chi at the Reginald Centre".into()),
             tried: Some("Six sessions".into()),
@@ -146,10 +150,35 @@ fn the_same_filing_makes_the_same_bundle_and_its_provenance_points_at_all_of_it(
     let urls: Vec<&Value> = bundle["entry"].as_array().unwrap().iter().map(|e| &e["fullUrl"]).collect();
     let targets = bundle["entry"][5]["resource"]["target"].as_array().unwrap();
     assert_eq!(targets.iter().map(|t| &t["reference"]).collect::<Vec<_>>(), urls[..5]);
+    let procedure = &bundle["entry"][4];
     assert_eq!(
-        bundle["entry"][0]["request"]["ifNoneExist"],
-        "identifier=https%3A%2F%2Fwellbridge.example%2Ffhir%2FId%2Fepisode%7Csr1.before"
+        (&procedure["resource"]["resourceType"], &procedure["request"]["ifNoneExist"]),
+        (
+            &json!("Procedure"),
+            &json!("identifier=https%3A%2F%2Fwellbridge.example%2Ffhir%2FId%2Fepisode%7Csr1.referred")
+        )
     );
+}
+
+#[test]
+fn the_same_scores_are_one_entry_at_both_filings_and_another_partners_are_another() {
+    let before = |filing: &ClinicalFiling| composed(filing, false).swap_remove(0);
+    let started = filing(Moment::Started, Sharing::Full);
+    let mut closed = filing(Moment::Closed(Closed::Finished), Sharing::Full);
+    (closed.id, closed.occurred) =
+        ("0190a5d3-7c00-7000-8000-000000000002".parse().unwrap(), "2026-12-20T09:00:00Z".parse().unwrap());
+    let (first, again) = (before(&started), before(&closed));
+    assert_eq!(first.unless, again.unless);
+    assert_eq!(first.resource, again.resource, "and it says when it was taken, not when it was filed");
+    assert_eq!(first.resource["effectiveDateTime"], "2026-11-03T09:00:00Z");
+    let offer = "00000000-0000-0000-0000-000000000001";
+    assert_eq!(first.resource["identifier"][0]["value"], format!("{offer}.before.1793696400000"));
+    closed.before = Some(taken(2, "2026-11-03T09:00:00Z", 3));
+    assert_ne!(before(&closed).unless, first.unless, "another partner's");
+    closed.before = Some(taken(1, "2026-11-05T09:00:00Z", 4));
+    assert_ne!(before(&closed).unless, first.unless, "taken again");
+    let all = composed(&closed, false);
+    assert_ne!(all[0].unless, all[1].unless, "before and after");
 }
 
 #[test]

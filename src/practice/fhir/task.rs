@@ -210,7 +210,9 @@ fn bring_up_to(task: &mut Value, standing: &TaskStanding) -> bool {
     if *task == before {
         return false;
     }
-    task["lastModified"] = latest(&task["lastModified"], standing.since).to_string().into();
+    let stepped = ["status", "businessStatus"].iter().any(|said| task[*said] != before[*said]);
+    let at = if stepped { standing.since } else { standing.changed };
+    task["lastModified"] = latest(&task["lastModified"], at).to_string().into();
     true
 }
 

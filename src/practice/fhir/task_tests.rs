@@ -13,6 +13,7 @@ fn standing(step: CoarseStep) -> TaskStanding {
         step,
         outputs: Vec::new(),
         since: "2026-11-24T12:00:00Z".parse().unwrap(),
+        changed: "2026-11-24T12:30:00Z".parse().unwrap(),
         sharing: Sharing::CodesOnly,
         seen: None,
     }

@@ -147,6 +147,8 @@ impl Draft {
             Event::Updated { facts } => self.updated(*facts),
             Event::SentAgain { facts } => self.sent_again(*facts),
             Event::ContactChanged => self.contact_changed(),
+            Event::PersonChanged => self.person_changed(),
+            Event::SamePerson { by, since } => self.same_person(by, *since),
             Event::Withdrawn { .. } => self.withdrawn(),
             Event::Matched { needs, safety } => self.matched(needs, *safety),
             Event::Offered { .. } => self.offered(event),
@@ -156,6 +158,7 @@ impl Draft {
             Event::Lapsed { offer } => self.lapsed(*offer),
             Event::Partner { offer, said, note, risk } => self.partner(*offer, *said, *note, *risk),
             Event::IdentityViewed { offer } => self.identity_viewed(*offer),
+            Event::OfferInError { offer, by, note } => self.made_in_error(*offer, by, *note),
             Event::Decided { need, decision, by, note } => self.decided(need, *decision, by, *note),
             Event::AttentionSettled { kind, offer, note, since, by } => self.settled(by, |a| {
                 a.kind == *kind && a.offer == *offer && since.is_none_or(|at| a.since == at && a.note == *note)
@@ -165,6 +168,7 @@ impl Draft {
             Event::Acknowledged { filing } => self.filing_moves(*filing, FilingStatus::Acknowledged),
             Event::FilingRefused { filing } => self.filing_moves(*filing, FilingStatus::Refused),
             Event::FilingRequeued { filing, .. } => self.filing_moves(*filing, FilingStatus::Queued),
+            Event::FilingSetAside { filing, by, note } => self.filing_set_aside(*filing, by, *note),
         }
     }
 

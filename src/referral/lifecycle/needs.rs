@@ -187,8 +187,12 @@ impl Draft {
         if !matches!(by, Actor::Coordinator(_)) {
             return Err(Refusal::Illegal);
         }
-        let at = self.episode.attention.iter().position(which);
-        self.episode.attention.remove(at.ok_or(Refusal::AlreadyDone)?);
+        let at = self.episode.attention.iter().position(which).ok_or(Refusal::AlreadyDone)?;
+        // Whose the referral is cannot be waved through: she says that it is the same person, or ends it.
+        if self.episode.attention[at].kind == AttentionKind::AnotherPerson && self.episode.is_open() {
+            return Err(Refusal::Illegal);
+        }
+        self.episode.attention.remove(at);
         Ok(())
     }
 }

@@ -3,10 +3,12 @@
 //! A notice of cancellation is owed to a partner that was told of an offer, and only to such a one: a mail that left
 //! while the offer was being taken back is followed by its notice, a mail that never left by none.
 
-use super::{Draft, Refusal, forbids_everybody, forbids_showing};
-use crate::referral::episode::{Actor, AttentionKind, Cause, NeedState, Offer, OfferStatus};
+use super::{Draft, Refusal, forbids_everybody, forbids_showing, words_required};
+use crate::referral::episode::{
+    Actor, AttentionKind, Cause, Closed, Hold, Moment, NeedState, Offer, OfferStatus, PersonAnswer, SupportedBy,
+};
 use crate::referral::event::{Alert, Effect, Event, OfferMail};
-use crate::referral::ids::{NeedCode, OfferId, ServiceId};
+use crate::referral::ids::{NeedCode, NoteId, OfferId, ServiceId};
 
 impl Draft {
     pub(super) fn offered(&mut self, event: &Event) -> Result<(), Refusal> {
@@ -54,6 +56,9 @@ impl Draft {
     /// matter she has weighed, and a service that was asked before bind the machine only.
     fn may_be_asked(&self, need: &NeedCode, service: &ServiceId, by: &Actor) -> Result<(), Refusal> {
         let facts = self.episode.facts;
+        if self.episode.person_in_question().is_some() {
+            return Err(Refusal::Forbidden);
+        }
         let machine_may =
             facts.forbids_machine().is_none() && !self.episode.safety && !self.episode.tried(need).contains(service);
         if facts.hold.is_some_and(forbids_everybody) || (*by == Actor::Machine && !machine_may) {
@@ -67,7 +72,9 @@ impl Draft {
         if mail == OfferMail::Offer && !offer.mailed {
             offer.mailed = true;
             // It left while a withdrawal was being written: the partner is owed the one notice.
-            if let OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded) = offer.status {
+            if let OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded) | OfferStatus::EnteredInError =
+                offer.status
+            {
                 offer.notice_owed = true;
                 self.effects.push(Effect::Mail(id, OfferMail::Cancellation));
             }
@@ -120,7 +127,8 @@ impl Draft {
     }
 
     pub(super) fn identity_viewed(&mut self, id: OfferId) -> Result<(), Refusal> {
-        let forbidden = self.episode.facts.hold.is_some_and(forbids_showing);
+        let uncertain = self.episode.person_in_question().is_some();
+        let forbidden = uncertain || self.episode.facts.hold.is_some_and(forbids_showing);
         let offer = self.offer_mut(id)?;
         match offer.status {
             OfferStatus::Accepted | OfferStatus::InProgress | OfferStatus::OnHold if forbidden => {
@@ -132,6 +140,49 @@ impl Draft {
             }
             OfferStatus::Cancelled(Cause::Withdrawn) => Err(Refusal::Withdrawn),
             _ => Err(Refusal::Illegal),
+        }
+    }
+
+    /// An offer that should never have been made, wherever it stands: the partner that still has it is told once, nothing
+    /// of it goes to the record any more, and a person decides about the need. What is closed stays closed.
+    pub(super) fn made_in_error(&mut self, id: OfferId, by: &Actor, note: Option<NoteId>) -> Result<(), Refusal> {
+        if !matches!(by, Actor::Coordinator(_)) {
+            return Err(Refusal::Illegal);
+        }
+        words_required(note)?;
+        let withdrawn = self.is_withdrawn();
+        let offer = self.offer_mut(id)?;
+        let before = offer.status;
+        if before == OfferStatus::EnteredInError {
+            return Err(Refusal::AlreadyDone);
+        }
+        offer.status = OfferStatus::EnteredInError;
+        // Whoever said no, ended it or was told already has nothing to be told. An unanswered mail still lies there.
+        let still_has_it = !before.is_final() || before == OfferStatus::Cancelled(Cause::Unanswered);
+        if still_has_it && offer.mailed && !withdrawn {
+            offer.notice_owed = true;
+            self.effects.push(Effect::Mail(id, OfferMail::Cancellation));
+        }
+        self.episode.attention.retain(|a| a.kind != AttentionKind::LateYes || a.offer != Some(id));
+        self.tell_nothing_of(id);
+        self.forget_the_persons_yes(id);
+        if let Some(index) = self.need_of(id)
+            && [NeedState::Offered(id), NeedState::Supported(SupportedBy::Offer(id))]
+                .contains(&self.episode.needs[index].state)
+        {
+            self.place(index, NeedState::Held(Hold::Coordinator));
+            self.episode.needs[index].by_person = true;
+        }
+        Ok(())
+    }
+
+    /// The person's yes to support, where only the partner of this offer told of it.
+    fn forget_the_persons_yes(&mut self, id: OfferId) {
+        let accepted = |moment| matches!(moment, Moment::Started | Moment::Closed(Closed::Finished));
+        let told_otherwise = self.episode.filings.iter().any(|f| f.offer != Some(id) && accepted(f.moment));
+        let told_here = self.episode.filings.iter().any(|f| f.offer == Some(id) && accepted(f.moment));
+        if self.episode.person == PersonAnswer::Accepted && told_here && !told_otherwise {
+            self.episode.person = PersonAnswer::Unasked;
         }
     }
 

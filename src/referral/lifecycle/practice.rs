@@ -4,10 +4,14 @@
 //! sending takes back the offers that nobody has answered. After a withdrawal one notice goes to each partner that was
 //! told of an open offer, and nothing else.
 
-use super::{Draft, Refusal, is_unreadable};
-use crate::referral::episode::{AttentionKind, Cause, Facts, Hold, NeedState, OfferStatus, SupportedBy};
+use jiff::Timestamp;
+
+use super::{Draft, Refusal, is_unreadable, whose_record_is_unknown};
+use crate::referral::episode::{
+    Actor, AttentionKind, Cause, Facts, FilingStatus, Hold, NeedState, OfferStatus, SupportedBy,
+};
 use crate::referral::event::{Alert, Effect};
-use crate::referral::ids::OfferId;
+use crate::referral::ids::{FilingId, OfferId};
 
 impl Draft {
     pub(super) fn updated(&mut self, facts: Facts) -> Result<(), Refusal> {
@@ -62,6 +66,50 @@ impl Draft {
         if self.episode.attention.len() == before {
             self.effects.truncate(alerts);
             return Err(Refusal::AlreadyDone);
+        }
+        Ok(())
+    }
+
+    /// Somebody has taken one person on, and the request names another now, or the same one by other details. Only a
+    /// person can tell which; until then nobody new is asked and nobody is shown who it is.
+    pub(super) fn person_changed(&mut self) -> Result<(), Refusal> {
+        if self.is_withdrawn() {
+            return Err(Refusal::Withdrawn);
+        }
+        let owed = self.episode.filings.iter().any(|f| !f.status.is_settled());
+        if !self.episode.was_taken_on() || !(self.episode.is_open() || owed) {
+            return Err(Refusal::AlreadyDone);
+        }
+        // What a coordinator saw of an earlier change is not what stands there now.
+        self.episode.attention.retain(|a| a.kind != AttentionKind::AnotherPerson);
+        self.attend(AttentionKind::AnotherPerson, None, None);
+        self.alert(Alert::Safety);
+        Ok(())
+    }
+
+    /// What waited for the word of a coordinator goes on: what was refused is written now. Where the practice put the old
+    /// details back, a person still says what is written again.
+    pub(super) fn same_person(&mut self, by: &Actor, since: Option<Timestamp>) -> Result<(), Refusal> {
+        if self.is_withdrawn() {
+            return Err(Refusal::Withdrawn);
+        }
+        if !matches!(by, Actor::Coordinator(_) | Actor::Practice) {
+            return Err(Refusal::Illegal);
+        }
+        let matter = self.episode.person_in_question().ok_or(Refusal::AlreadyDone)?;
+        if since.is_some_and(|at| at != matter.since) {
+            return Err(Refusal::Illegal);
+        }
+        // Nobody can say so of a patient whom the practice's system does not show.
+        if self.episode.facts.hold.is_some_and(whose_record_is_unknown) {
+            return Err(Refusal::Forbidden);
+        }
+        self.episode.attention.retain(|a| a.kind != AttentionKind::AnotherPerson);
+        if matches!(by, Actor::Coordinator(_)) {
+            let refused = self.episode.filings.iter().filter(|f| f.status == FilingStatus::Refused);
+            for id in refused.map(|f| f.id).collect::<Vec<FilingId>>() {
+                self.filing_moves(id, FilingStatus::Queued)?;
+            }
         }
         Ok(())
     }

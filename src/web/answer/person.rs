@@ -72,8 +72,11 @@ fn is_taken(episode: &Episode, link: &Link) -> bool {
     matches!(status, Some(OfferStatus::Accepted | OfferStatus::InProgress | OfferStatus::OnHold))
 }
 
-/// No change since acceptance waits for a coordinator.
+/// No change since acceptance waits for a coordinator, least of all one in who the person is.
 fn nothing_came_up(episode: &Episode, link: &Link) -> bool {
+    if episode.person_in_question().is_some() {
+        return false;
+    }
     let came_up = |kind| kind == AttentionKind::ChangedAfterAcceptance;
     !episode.attention.iter().any(|a| came_up(a.kind) && a.offer == Some(link.row.offer))
 }

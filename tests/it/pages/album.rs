@@ -215,6 +215,8 @@ async fn partners_side(world: &World, desk: &Browser, album: &mut Album) {
     no_reason.status = 422;
     album.add("question", format!("{}/question", partner.link), &partner.browser);
     album.add("referral-offered", referral(&sent).await, desk);
+    let offer = world.open_offer(&sent).await.id;
+    album.add("in-error", format!("{}/in-error?offer={offer}", referral(&sent).await), desk);
 
     let (_, busy) = asked(world, desk, "bramley", "").await;
     for _ in 0..=LOOKS {
@@ -289,6 +291,17 @@ async fn ended(world: &World, desk: &Browser, album: &mut Album) {
     assert_eq!(world.state(&sent).await, "closed");
     album.add("finished", partner.link.clone(), &partner.browser);
     album.add("referral-closed-refused", referral(&sent).await, desk);
+    let filing = world.episode(&sent).await.filings.last().unwrap().id;
+    album.add("set-aside", format!("{}/set-aside?filing={filing}", referral(&sent).await), desk);
+
+    let (sent, partner) = asked(world, desk, "kirkstall", "").await;
+    partner.accepts().await;
+    let corrected = |patient: &mut Value| patient["identifier"][0]["value"] = "9990300003".into();
+    world.record.change("Patient", &sent.patient, corrected).await;
+    // Read again at this very moment, before anything is shown.
+    partner.opens_the_person().await;
+    assert!(world.episode(&sent).await.person_in_question().is_some());
+    album.add("referral-another-person", referral(&sent).await, desk);
 
     let (sent, partner) = asked(world, desk, "armley", "").await;
     partner.accepts().await;

@@ -292,3 +292,20 @@ async fn a_practice_that_is_down_for_a_day_loses_nothing() {
     assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Filed);
     world.ends_well().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_task_says_when_its_step_began_however_late_it_can_be_written() {
+    let world = Plan::usual().open().await;
+    world.pretend().fail_next(100_000, Method::PUT, "/Task", Fault::status(503));
+    let sent = world.gp_sends(&Story::lonely().with_task()).await;
+    let asked = world.clock.now();
+    world.advance(SignedDuration::from_mins(20)).await;
+    world.partner(&world.open_offer(&sent).await).declines("22", "No room before Easter.").await;
+    assert_eq!(world.state(&sent).await, "offered", "another is asked: the same step");
+    world.pretend().heal();
+    world.advance(SignedDuration::from_hours(3)).await;
+    let task = world.record.read("Task", sent.task.as_ref().unwrap()).await;
+    let modified: jiff::Timestamp = task["lastModified"].as_str().unwrap().parse().unwrap();
+    assert_eq!((task["status"].as_str(), modified.as_second()), (Some("accepted"), asked.as_second()));
+    world.ends_well().await;
+}

@@ -1,7 +1,8 @@
 //! The road of two referrals on a real FHIR R4 server, where one is given in `WELLBRIDGE_FHIR_BASE`.
 
 use super::*;
-use crate::referral::{Consent, Ons4, Score};
+use crate::practice::Taken;
+use crate::referral::{Consent, OfferId, Ons4, Score};
 
 /// A few words to a server that is not ours to script.
 struct Server {
@@ -27,9 +28,11 @@ impl Server {
     }
 }
 
-fn scores(n: u8) -> Ons4 {
+fn taken(n: u8) -> Taken {
     let score = Score::try_from(n).unwrap();
-    Ons4 { satisfied: score, worthwhile: score, happy: score, anxious: score }
+    let offer = OfferId::from_uuid(uuid::Uuid::from_u128(7));
+    let scores = Ons4 { satisfied: score, worthwhile: score, happy: score, anxious: score };
+    Taken { offer, at: "2026-11-24T09:00:00Z".parse().unwrap(), scores }
 }
 
 async fn polled(practice: &FhirPractice) -> Vec<(String, Option<String>, Consent)> {
@@ -48,7 +51,7 @@ async fn travel(practice: &FhirPractice, request: &str) {
     let mut filing = record::filing(Sharing::Full);
     filing.id = FilingId::from_uuid(crate::random::uuid());
     filing.source = referral.source.clone();
-    (filing.before, filing.after, filing.message.risks) = (Some(scores(3)), Some(scores(7)), Some("A fall".into()));
+    (filing.before, filing.after, filing.message.risks) = (Some(taken(3)), Some(taken(7)), Some("A fall".into()));
     let Receipt::Filed(first) = practice.file(&filing).await.unwrap() else { panic!() };
     assert_eq!(first.len(), 6);
     assert_eq!(practice.file(&filing).await.unwrap(), Receipt::Filed(first.clone()), "filing twice files once");

@@ -13,6 +13,7 @@ pub(super) fn standing(step: CoarseStep) -> TaskStanding {
         step,
         outputs: vec!["Observation/7".into()],
         since: "2026-11-24T12:00:00Z".parse().unwrap(),
+        changed: "2026-11-24T12:30:00Z".parse().unwrap(),
         sharing: Sharing::Full,
         seen: Some("4".into()),
     }

@@ -117,20 +117,38 @@ fn a_decision(episode: &Episode, a: u8, b: u8) -> Event {
 fn a_filing_move(episode: &Episode, a: u8, b: u8) -> Event {
     let ids: Vec<FilingId> = episode.filings.iter().map(|f| f.id).collect();
     let filing = if ids.is_empty() { FilingId::from_uuid(key(1)) } else { pick(&ids, a) };
-    match b % 6 {
+    match b % 7 {
         0 => Event::Handed { filing },
         1 => Event::Acknowledged { filing },
         2 | 3 => Event::FilingRefused { filing },
         4 => Event::FilingRequeued { filing, by: she() },
+        5 => Event::FilingSetAside { filing, by: she(), note: note(u128::from(b)).filter(|_| b < 200) },
         _ => Event::Filed { filing },
     }
+}
+
+fn about_the_person(episode: &Episode, a: u8, b: u8) -> Event {
+    let since = episode.person_in_question().map(|matter| matter.since);
+    match a % 8 {
+        0..=3 => Event::PersonChanged,
+        4 | 5 => Event::SamePerson { by: she(), since },
+        6 => Event::SamePerson { by: Actor::Practice, since: None },
+        _ => Event::SamePerson { by: pick(&[she(), Actor::Machine, Actor::Partner], b), since: Some(at(-1)) },
+    }
+}
+
+fn an_error(offer: OfferId, a: u8) -> Event {
+    let by = if a.is_multiple_of(8) { Actor::Machine } else { she() };
+    Event::OfferInError { offer, by, note: note(u128::from(a)).filter(|_| a % 8 != 7) }
 }
 
 pub(super) fn event(episode: &Episode, (kind, a, b, c): Dice) -> Event {
     let offer = some_offer(episode, a);
     let mails = [OfferMail::Offer, OfferMail::Offer, OfferMail::Cancellation, OfferMail::Reminder];
     match kind {
-        0..=39 => Event::Matched { needs: placed(a, b), safety: c.is_multiple_of(12) },
+        0..=33 => Event::Matched { needs: placed(a, b), safety: c.is_multiple_of(12) },
+        34..=36 => about_the_person(episode, b, c),
+        37..=39 => an_error(offer, b),
         40..=89 => an_offer(episode, a, b, c),
         90..=114 => Event::Mailed { offer, mail: pick(&mails, b), outcome_unknown: c.is_multiple_of(2) },
         115..=164 => a_word(offer, b, c),

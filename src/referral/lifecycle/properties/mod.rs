@@ -21,6 +21,8 @@ const MOVES: [(&str, &str); 4] = [
     ("in-progress", "completed failed cancelled on-hold"),
     ("on-hold", "in-progress completed failed cancelled"),
 ];
+/// Besides, from any state: `entered-in-error`, and only because a coordinator said so.
+const IN_ERROR: &str = "entered-in-error";
 
 fn named(status: OfferStatus) -> String {
     // As it is stored: `"accepted"`, `{"failed":"capacity"}`.
@@ -35,13 +37,34 @@ struct Watch {
     lapse_queued: BTreeSet<OfferId>,
     /// Partners that have an offer's mail: it was written down, or they answered it.
     told: BTreeSet<OfferId>,
+    /// Offers made in error whose partner had to be told, then or before; or heard of them only afterwards.
+    error_told: BTreeSet<OfferId>,
     mails: BTreeMap<(OfferId, OfferMail), u32>,
 }
 
 impl Watch {
-    fn takes(&mut self, event: &Event, effects: &[Effect]) {
+    fn takes(&mut self, before: &Episode, event: &Event, effects: &[Effect]) {
+        let status = |id: &OfferId| before.offer(*id).map(|o| named(o.status));
         match event {
             Event::Matched { .. } => self.match_queued = false,
+            Event::OfferInError { offer, .. } => {
+                let was = before.offer(*offer).unwrap().status;
+                let over = before.needs.iter().any(|n| n.state == NeedState::Withdrawn);
+                let owed = match was {
+                    OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded) => true,
+                    OfferStatus::Cancelled(Cause::Unanswered) => !over,
+                    was => !was.is_final(),
+                };
+                if owed && self.told.contains(offer) {
+                    self.error_told.insert(*offer);
+                }
+            }
+            Event::Mailed { offer, mail: OfferMail::Offer, .. } | Event::Partner { offer, .. }
+                if status(offer).is_some_and(|s| s == IN_ERROR) && !self.told.contains(offer) =>
+            {
+                self.told.insert(*offer);
+                self.error_told.insert(*offer);
+            }
             Event::Mailed { offer, mail: OfferMail::Offer, .. } | Event::Partner { offer, .. } => {
                 self.told.insert(*offer);
             }
@@ -67,14 +90,15 @@ impl Watch {
     }
 }
 
-fn moves_are_legal(before: &Episode, after: &Episode) {
+fn moves_are_legal(before: &Episode, event: &Event, after: &Episode) {
     for was in &before.offers {
         let now = after.offer(was.id).expect("no offer is forgotten");
         assert_eq!((&now.need, &now.service, now.made), (&was.need, &was.service, was.made));
         if was.status != now.status {
             let (from, to) = (named(was.status), named(now.status));
-            let allowed = MOVES.iter().any(|(f, all)| *f == from && all.split(' ').any(|t| t == to));
-            assert!(allowed, "{from} -> {to}");
+            let listed = MOVES.iter().any(|(f, all)| *f == from && all.split(' ').any(|t| t == to));
+            let error = to == IN_ERROR && matches!(event, Event::OfferInError { by: Actor::Coordinator(_), .. });
+            assert!(listed || error, "{from} -> {to} by {event:?}");
         }
     }
     for new in after.offers.iter().filter(|o| before.offer(o.id).is_none()) {
@@ -129,6 +153,16 @@ fn effects_are_allowed(before: &Episode, event: &Event, after: &Episode, effects
             assert!(matches!(event, Event::Offered { offer, .. } if offer == id), "an offer is mailed by {event:?}");
         }
     }
+    if let Event::Offered { .. } | Event::IdentityViewed { .. } = event {
+        assert_eq!(before.person_in_question(), None, "{event:?} while it is uncertain who the person is");
+    }
+    if let Event::OfferInError { offer, .. } = event {
+        let alone = |state: &NeedState| {
+            ![NeedState::Offered(*offer), NeedState::Supported(SupportedBy::Offer(*offer))].contains(state)
+        };
+        assert!(after.needs.iter().all(|n| alone(&n.state)), "a need stays with an offer made in error");
+        assert!(after.filings.iter().all(|f| f.offer != Some(*offer) || f.status != FilingStatus::Queued));
+    }
     if let Event::Offered { by: Actor::Machine, .. } = event {
         assert_eq!((before.facts.hold, before.facts.contact_prohibited, before.safety), (None, false, false));
     }
@@ -157,8 +191,13 @@ fn mails_are_owed_once(episode: &Episode, watch: &Watch) {
         assert!(watch.sent(made.id, OfferMail::Reminder) <= 1);
         assert!(watch.sent(made.id, OfferMail::PassedOn) <= 1);
         let taken_back = matches!(made.status, OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded));
-        let owed = u32::from(taken_back && watch.told.contains(&made.id));
-        assert_eq!(watch.sent(made.id, OfferMail::Cancellation), owed, "{made:?}");
+        let sent = watch.sent(made.id, OfferMail::Cancellation);
+        if made.status == OfferStatus::EnteredInError {
+            assert_eq!(sent, u32::from(watch.error_told.contains(&made.id)), "{made:?}");
+        } else {
+            let owed = u32::from(taken_back && watch.told.contains(&made.id));
+            assert_eq!(sent, owed, "{made:?}");
+        }
     }
 }
 
@@ -173,14 +212,14 @@ fn walk(first: Facts, dice: &[Dice]) -> Episode {
     let begin = || start(id, &"beech-lane".into(), &"leeds".into(), first, at(0));
     let (mut episode, effects) = begin();
     let mut watch = Watch::default();
-    watch.takes(&Event::Reminded { offer: offer(0) }, &effects);
+    watch.takes(&episode, &Event::Reminded { offer: offer(0) }, &effects);
     let mut ledger: Vec<(Event, FilingId, Timestamp)> = Vec::new();
     for (n, dice) in dice.iter().enumerate() {
         let (event, now) = (event(&episode, *dice), at(i64::try_from(n).unwrap() + 1));
         let filing = FilingId::from_uuid(key(0x1_0000 + n as u128));
         let Ok((after, effects)) = step(&episode, &event, filing, now) else { continue };
-        watch.takes(&event, &effects);
-        moves_are_legal(&episode, &after);
+        watch.takes(&episode, &event, &effects);
+        moves_are_legal(&episode, &event, &after);
         effects_are_allowed(&episode, &event, &after, &effects);
         every_need_is_in_one_place_and_owned(&after, &watch);
         each_moment_is_filed_once(&after);
@@ -226,6 +265,7 @@ fn the_random_roads_reach_every_end() {
             *seen.entry(format!("filing {:?}", filing.status)).or_default() += 1;
         }
         *seen.entry(format!("referral {}", episode.state().as_str())).or_default() += 1;
+        *seen.entry("person in question".into()).or_default() += u32::from(episode.person_in_question().is_some());
         *seen.entry("safety".into()).or_default() += u32::from(episode.safety);
     }
     for end in [
@@ -241,6 +281,9 @@ fn the_random_roads_reach_every_end() {
         "filing Filed",
         "filing Acknowledged",
         "filing Refused",
+        "filing SetAside",
+        IN_ERROR,
+        "person in question",
         "referral closed",
         "referral withdrawn",
         "referral supported",

@@ -4,9 +4,10 @@ use super::*;
 
 #[test]
 fn a_filing_makes_the_moves_of_the_design_and_no_other() {
-    use FilingStatus::{Acknowledged, Filed, Handed, Queued, Refused};
-    let statuses = [Queued, Handed, Acknowledged, Filed, Refused];
-    let table = ["=h-fr", "-=afr", "--=fr", "---=-", "q---="];
+    use FilingStatus::{Acknowledged, Filed, Handed, Queued, Refused, SetAside};
+    let statuses = [Queued, Handed, Acknowledged, Filed, Refused, SetAside];
+    // What is set aside may have left just before; a no to it changes nothing.
+    let table = ["=h-fr-", "-=afr-", "--=fr-", "---=--", "q---=s", "qh-f=="];
     for (from, row) in statuses.iter().zip(table) {
         for (to, mark) in statuses.iter().zip(row.chars()) {
             let mut road = Road::started();
@@ -18,6 +19,7 @@ fn a_filing_makes_the_moves_of_the_design_and_no_other() {
                 Acknowledged => Event::Acknowledged { filing },
                 Filed => Event::Filed { filing },
                 Refused => Event::FilingRefused { filing },
+                SetAside => Event::FilingSetAside { filing, by: she(), note: note(1) },
             };
             let expected = match mark {
                 '=' => Some(Refusal::AlreadyDone),
@@ -41,6 +43,31 @@ fn a_refused_filing_is_shown_and_can_be_queued_again() {
     assert_eq!((road.matters(), road.effects), (vec![], vec![Effect::File(filing, Moment::Started)]));
     let gone = Road::started().then(&Event::FilingRefused { filing }).then(&withdrawn());
     assert_eq!(gone.refuses(&Event::FilingRequeued { filing, by: she() }), Some(Refusal::Withdrawn));
+}
+
+#[test]
+fn a_refused_filing_is_set_aside_by_a_coordinator_in_words_and_waits_no_more() {
+    let road = Road::started();
+    let filing = road.episode.filings[0].id;
+    let aside = |by, note| Event::FilingSetAside { filing, by, note };
+    assert_eq!(road.refuses(&aside(she(), note(1))), Some(Refusal::Illegal), "it is being written");
+    let road = road.then(&Event::FilingRefused { filing });
+    assert_eq!(road.refuses(&aside(she(), None)), Some(Refusal::WordsRequired));
+    assert_eq!(road.refuses(&aside(Actor::Machine, note(1))), Some(Refusal::Illegal));
+    let road = road.then(&aside(she(), note(1)));
+    assert_eq!((road.matters(), road.effects.clone()), (vec![], vec![]), "nothing waits, nothing is sent");
+    assert_eq!(road.refuses(&aside(she(), note(1))), Some(Refusal::AlreadyDone));
+    let again = road.then(&Event::FilingRequeued { filing, by: she() });
+    assert_eq!(again.effects, [Effect::File(filing, Moment::Started)], "she may think again");
+    // A matter stays while another filing of the referral is refused.
+    let two = Road::started().then(&said(1, PartnerSaid::Finished));
+    let both: Vec<FilingId> = two.episode.filings.iter().map(|f| f.id).collect();
+    let two = two.then(&Event::FilingRefused { filing: both[0] }).then(&Event::FilingRefused { filing: both[1] });
+    let one = two.then(&Event::FilingSetAside { filing: both[0], by: she(), note: note(1) });
+    assert_eq!(one.matters(), [AttentionKind::FilingRefused]);
+    // After a withdrawal, too: it can no longer be sent, and need not wait for ever.
+    let gone = Road::started().then(&Event::FilingRefused { filing }).then(&withdrawn());
+    assert_eq!(gone.then(&aside(she(), note(1))).matters(), []);
 }
 
 #[test]

@@ -203,3 +203,65 @@ fn what_holds_a_referral_binds_the_machine_and_some_of_it_the_coordinator() {
     road.episode.facts.contact_prohibited = true;
     assert_eq!(road.refuses(&asked("befriending", 1, "tea-club", Actor::Machine)), Some(Refusal::Forbidden));
 }
+
+fn in_error(n: u128) -> Event {
+    Event::OfferInError { offer: offer(n), by: she(), note: note(n) }
+}
+
+#[test]
+fn an_offer_made_in_error_tells_the_partner_that_has_it_once_and_the_need_goes_to_a_person() {
+    use PartnerSaid::{Accepted, Failed, OnHold, Rejected};
+    let unanswered = Road::offered().then(&Event::Lapsed { offer: offer(1) });
+    let unmailed = Road::proposed().then(&asked("befriending", 1, "tea-club", Actor::Machine));
+    let back = NeedState::Held(Hold::Coordinator);
+    for (name, road, told, need) in [
+        ("not mailed yet", unmailed, vec![], back.clone()),
+        ("asked", Road::offered(), vec![OfferMail::Cancellation], back.clone()),
+        ("accepted", Road::accepted(), vec![OfferMail::Cancellation], back.clone()),
+        ("started", Road::started(), vec![OfferMail::Cancellation], back.clone()),
+        ("paused", Road::accepted().then(&said(1, OnHold)), vec![OfferMail::Cancellation], back.clone()),
+        ("unanswered", unanswered, vec![OfferMail::Cancellation], NeedState::Received),
+        ("said no", Road::offered().then(&said(1, Rejected(Reason::Capacity))), vec![], NeedState::Received),
+        (
+            "failed",
+            Road::accepted().then(&said(1, Failed(Reason::Other))),
+            vec![],
+            NeedState::Held(Hold::PartnerFailed),
+        ),
+        ("withdrawn", Road::accepted().then(&withdrawn()), vec![], NeedState::Withdrawn),
+    ] {
+        let road = road.then(&in_error(1));
+        assert_eq!(road.status(1), OfferStatus::EnteredInError, "{name}");
+        assert_eq!((road.mails(), road.need("befriending")), (told, need), "{name}");
+        assert_eq!(road.refuses(&in_error(1)), Some(Refusal::AlreadyDone), "{name}");
+        assert_eq!(road.refuses(&said(1, Accepted)), Some(Refusal::Illegal), "{name}: a yes to it is none");
+    }
+    let silent = Event::OfferInError { offer: offer(1), by: she(), note: None };
+    assert_eq!(Road::offered().refuses(&silent), Some(Refusal::WordsRequired));
+    let machine = Event::OfferInError { offer: offer(1), by: Actor::Machine, note: note(1) };
+    assert_eq!(Road::offered().refuses(&machine), Some(Refusal::Illegal));
+}
+
+#[test]
+fn a_mail_that_left_while_its_offer_was_called_an_error_is_followed_by_its_one_notice() {
+    let road = Road::proposed().then(&asked("befriending", 1, "tea-club", Actor::Machine)).then(&in_error(1));
+    let road = road.then(&mailed(1));
+    assert_eq!(road.mails(), [OfferMail::Cancellation]);
+    assert_eq!(road.then(&mailed(1)).mails(), [], "once");
+}
+
+#[test]
+fn nothing_of_an_offer_made_in_error_goes_to_the_record_and_its_word_of_the_person_does_not_count() {
+    let road = Road::started().then(&in_error(1));
+    assert_eq!(road.episode.filings[0].status, FilingStatus::SetAside);
+    assert_eq!(road.episode.person, PersonAnswer::Unasked);
+    let filed = Event::Filed { filing: road.episode.filings[0].id };
+    assert_eq!(road.then(&filed).episode.filings[0].status, FilingStatus::Filed, "what had just left is written down");
+    let refused = Road::started();
+    let filing = refused.episode.filings[0].id;
+    assert_eq!(refused.then(&Event::FilingRefused { filing }).then(&in_error(1)).matters(), []);
+    // Another partner told of a yes as well.
+    let both = Road::started().then(&asked("gardening", 2, "allotment", Actor::Machine)).then(&mailed(2));
+    let both = both.then(&said(2, PartnerSaid::Accepted)).then(&said(2, PartnerSaid::Started)).then(&in_error(1));
+    assert_eq!(both.episode.person, PersonAnswer::Accepted);
+}

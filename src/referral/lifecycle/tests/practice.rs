@@ -265,3 +265,51 @@ fn an_urgent_request_is_told_at_once_whatever_else_holds_it() {
     assert_eq!(road.then(&Event::Updated { facts: urgent }).alerts(), []);
     assert_eq!(Road::offered().then(&Event::Updated { facts: urgent }).alerts(), [Alert::Safety]);
 }
+
+fn the_same(road: &Road, by: Actor) -> Event {
+    Event::SamePerson { by, since: road.episode.person_in_question().map(|matter| matter.since) }
+}
+
+#[test]
+fn another_person_in_the_request_stops_everything_until_a_coordinator_says_who_it_is() {
+    assert_eq!(Road::offered().refuses(&Event::PersonChanged), Some(Refusal::AlreadyDone), "nobody knows them yet");
+    let road = Road::started().then(&Event::PersonChanged);
+    assert_eq!((road.matters(), road.alerts()), (vec![AttentionKind::AnotherPerson], vec![Alert::Safety]));
+    for by in [Actor::Machine, she()] {
+        assert_eq!(road.refuses(&asked("gardening", 2, "allotment", by)), Some(Refusal::Forbidden));
+    }
+    let view = Event::IdentityViewed { offer: offer(1) };
+    assert_eq!(road.refuses(&view), Some(Refusal::Forbidden));
+    let matter = road.episode.person_in_question().unwrap();
+    let waved =
+        Event::AttentionSettled { kind: matter.kind, offer: None, note: None, since: Some(matter.since), by: she() };
+    assert_eq!(road.refuses(&waved), Some(Refusal::Illegal), "it is not waved through");
+    let filing = road.episode.filings[0].id;
+    let road = road.then(&Event::FilingRefused { filing });
+    assert_eq!(road.refuses(&the_same(&road, Actor::Partner)), Some(Refusal::Illegal));
+    let same = the_same(&road, she());
+    let right = road.clone().then(&same);
+    assert_eq!((right.matters(), right.effects.clone()), (vec![], vec![Effect::File(filing, Moment::Started)]));
+    assert_eq!(right.refuses(&same), Some(Refusal::AlreadyDone));
+    right.then(&view).then(&asked("gardening", 2, "allotment", she()));
+    // The wrong patient: she ends it, and then it waits for nobody.
+    let ended = road.then(&decide("befriending", Decision::Close(Closed::Other)));
+    let ended = ended.then(&decide("gardening", Decision::Close(Closed::Other))).then(&waved);
+    assert!(!ended.matters().contains(&AttentionKind::AnotherPerson));
+}
+
+#[test]
+fn a_further_change_is_another_matter_than_the_one_she_saw_and_the_practice_may_put_it_back() {
+    let road = Road::started().then(&Event::PersonChanged);
+    let seen = the_same(&road, she());
+    let road = road.then(&Event::PersonChanged);
+    assert_eq!(road.matters(), [AttentionKind::AnotherPerson], "one matter");
+    assert_eq!(road.refuses(&seen), Some(Refusal::Illegal));
+    let filing = road.episode.filings[0].id;
+    let road = road.then(&Event::FilingRefused { filing });
+    let road = road.then(&Event::SamePerson { by: Actor::Practice, since: None });
+    assert_eq!(road.matters(), [AttentionKind::FilingRefused], "a person still says what is written again");
+    let unseen = Road::started().then(&Event::PersonChanged).then(&Event::Updated { facts: held(Hold::BadNhsNumber) });
+    assert_eq!(unseen.refuses(&the_same(&unseen, she())), Some(Refusal::Forbidden));
+    assert_eq!(Road::started().then(&withdrawn()).refuses(&Event::PersonChanged), Some(Refusal::Withdrawn));
+}
