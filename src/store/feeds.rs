@@ -43,8 +43,7 @@ const NEWEST_SYNC: &str = "select max(synced) from feed";
 const WITHOUT_SERVICE: &str =
     "select id from referral where state = 'received' or (state = 'held' and hold in ('no-service', 'no-email'))";
 const SERVICES: &str = "select id, body from service order by feed_id, id";
-const IN_SEVERAL: &str =
-    "select count(*) from (select id from service group by id having count(*) > 1) as shared";
+const IN_SEVERAL: &str = "select count(*) from (select id from service group by id having count(*) > 1) as shared";
 
 impl Tx {
     /// Keeps the services of one page of a sync until the last page has come.
