@@ -62,7 +62,7 @@ pub(super) async fn show(
             practice => app.service.practice(&standing.episode.practice).map(|p| p.name.to_string()),
             explanation => standing.explanation,
             matters => view.matters(store.then_and_now(id).await?.as_ref()),
-            contact => content.as_ref().map(|c| contact(c, &standing.episode)),
+            contact => content.as_ref().map(|c| contact(&app.service.matcher.safe_contact(c), &standing.episode)),
             person => content.as_ref().map(|c| person(&c.patient, &standing.episode, app.service.clock.today())),
             referral => content.as_ref().map(|c| view.words(c, now)),
             safety => matched.as_ref().map(safety),
@@ -117,9 +117,9 @@ struct Contact {
     words: String,
 }
 
-fn contact(referral: &Referral, episode: &Episode) -> Contact {
+fn contact(said: &SafeContact, episode: &Episode) -> Contact {
     let prohibited = episode.facts.contact_prohibited;
-    let (rule, heading, words) = match &referral.safe_contact {
+    let (rule, heading, words) = match said {
         SafeContact::Prohibited => ("prohibited", "Nobody may contact this person", "You arrange how."),
         _ if prohibited => ("prohibited", "Nobody may contact this person", "You arrange how."),
         SafeContact::Only(how) => ("only", "Contact only like this", how.as_str()),

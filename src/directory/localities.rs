@@ -1,9 +1,11 @@
 //! Neighbourhoods the directory itself names, and about where they are.
 //!
 //! No gazetteer comes with Wellbridge: where "Gipton" is follows from the services that say they are there. A name
-//! stands for the middle of their positions; a name spread over a town (the town's own) is no neighbourhood.
+//! stands for the middle of their positions; a name spread over a town (the town's own) is no neighbourhood, though it
+//! is known as a place.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use super::{
     Service,
@@ -26,7 +28,8 @@ pub struct Localities {
 #[derive(Clone, Debug)]
 struct Locality {
     words: Vec<Term>,
-    position: (f64, f64),
+    /// None for a name that is spread too far, or that no service with a position carries.
+    position: Option<(f64, f64)>,
 }
 
 /// A neighbourhood named in a text.
@@ -41,11 +44,11 @@ pub struct Named {
 }
 
 impl Localities {
-    /// Reads the names of areas, towns and addresses of all services that say where they are.
+    /// Reads the names of areas, towns and addresses of all services; those that say where they are tell where that is.
     pub fn learn(services: &[Service]) -> Self {
         let mut seen: HashMap<String, Vec<(f64, f64)>> = HashMap::new();
         for service in services {
-            let Some(position) = service.places.iter().find_map(|p| p.position) else { continue };
+            let position = service.places.iter().find_map(|p| p.position);
             let areas = service.areas.iter().flat_map(|a| a.split([',', '&', '/']));
             let towns = service.places.iter().filter_map(|p| p.city.as_deref());
             let ends = service.places.iter().filter_map(|p| p.name.rsplit_once(',').map(|(_, end)| end));
@@ -53,13 +56,13 @@ impl Localities {
             names.sort_unstable();
             names.dedup();
             for name in names {
-                seen.entry(name.to_owned()).or_default().push(position);
+                seen.entry(name.to_owned()).or_default().extend(position);
             }
         }
         let mut by_first: HashMap<Term, Vec<Locality>> = HashMap::new();
         for (name, positions) in seen {
             let common = positions.len() > (services.len() / ONE_IN).max(6);
-            let Some(position) = middle(&positions).filter(|_| !common) else { continue };
+            let position = middle(&positions).filter(|_| !common);
             let words: Vec<Term> = tokens(&name).iter().map(|t| t.exact).collect();
             if let Some(first) = words.first() {
                 by_first.entry(*first).or_default().push(Locality { words, position });
@@ -79,14 +82,23 @@ impl Localities {
             if inside || !token.of(text).starts_with(char::is_uppercase) {
                 continue;
             }
-            let fits = |l: &&Locality| {
-                l.words.iter().enumerate().all(|(k, w)| words.get(first + k).is_some_and(|t| t.exact == *w))
-            };
-            if let Some(l) = self.by_first.get(&token.exact).and_then(|all| all.iter().find(fits)) {
-                found.push(Named { first, last: first + l.words.len() - 1, position: l.position });
-            }
+            let placed = self.at(first, words).find_map(|l| Some((l.words.len(), l.position?)));
+            found.extend(placed.map(|(length, position)| Named { first, last: first + length - 1, position }));
         }
         found
+    }
+
+    /// The words of every place the directory knows by name, neighbourhood or town, however they are written.
+    pub fn places(&self, words: &[Token]) -> impl Iterator<Item = RangeInclusive<usize>> {
+        (0..words.len()).filter_map(|first| Some(first..=first + self.at(first, words).next()?.words.len() - 1))
+    }
+
+    /// The names that stand at this word, the longest first.
+    fn at(&self, first: usize, words: &[Token]) -> impl Iterator<Item = &Locality> {
+        let same_first = words.get(first).and_then(|t| self.by_first.get(&t.exact)).into_iter().flatten();
+        same_first.filter(move |l| {
+            l.words.iter().enumerate().all(|(k, w)| words.get(first + k).is_some_and(|t| t.exact == *w))
+        })
     }
 }
 
@@ -134,5 +146,7 @@ mod tests {
         let named = localities.named(text, &tokens(text));
         let words: Vec<(usize, usize)> = named.iter().map(|n| (n.first, n.last)).collect();
         assert_eq!(words, [(3, 3), (5, 6)]);
+        let places: Vec<RangeInclusive<usize>> = localities.places(&tokens(text)).collect();
+        assert_eq!(places, [3..=3, 5..=6, 8..=8, 10..=10], "the town is a place, and so is a name without its capital");
     }
 }

@@ -29,6 +29,10 @@ const MOST_PAGES: u32 = 2_000;
 /// After so long, or so many pages, a poll goes on in another job, well before its time is over: a page may take long
 /// itself.
 const ONE_JOB: (Duration, u32) = (Duration::from_secs(30), 25);
+/// Open requests asked for by id at each poll, those not read for longest first: the daily reading sees the rest.
+const MOST_OPEN: i64 = 1_000;
+/// How long that may take; it is beside the poll proper.
+const LOOK: Duration = Duration::from_secs(30);
 /// When a long poll starts from its cursor again, after the place it had come to led nowhere.
 const AFRESH: SignedDuration = SignedDuration::from_mins(5);
 
@@ -57,7 +61,10 @@ impl Effect for PollPractice {
         loop {
             read += 1;
             match read_page(service, practice, programme, system.as_ref(), &mut place).await {
-                Ok(Progress::Done) => return self.finished(service, attempt, programme, &place).await,
+                Ok(Progress::Done) => {
+                    look_at_the_open(service, practice, programme, system.as_ref()).await?;
+                    return self.finished(service, attempt, programme, &place).await;
+                }
                 Ok(Progress::More) if began.elapsed() < ONE_JOB.0 && read < ONE_JOB.1 => {}
                 Ok(Progress::More) => return self.goes_on(service, attempt, place).await,
                 Err(JobError::Effect(error)) => return self.failed(service, attempt, programme, error).await,
@@ -197,10 +204,41 @@ async fn read_page(
 
 /// Where a poll starts: the cursor less the overlap, or the day the practice is taken from.
 async fn since(service: &Wellbridge, practice: &Practice) -> Result<Option<Timestamp>, StoreError> {
+    let first = practice.take_from.and_then(|day| Some(day.to_zoned(london()).ok()?.timestamp()));
+    Ok(since_cursor(service, practice).await?.or(first))
+}
+
+/// The cursor less the overlap; none before the first whole poll.
+async fn since_cursor(service: &Wellbridge, practice: &Practice) -> Result<Option<Timestamp>, StoreError> {
     let cursor = service.store.cursor(&practice.id).await?;
     let overlap = SignedDuration::try_from(practice.fhir.overlap).unwrap_or_default();
-    let first = practice.take_from.and_then(|day| Some(day.to_zoned(london()).ok()?.timestamp()));
-    Ok(cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH)).or(first))
+    Ok(cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH)))
+}
+
+/// Asks which of the open requests changed: a request that only a Task points to, and that its practice takes back
+/// without touching the Task, is found by no other search. A system that refuses this does not stop the poll: the
+/// overlap asks again, and the daily reading sees it at the latest.
+async fn look_at_the_open(
+    service: &Wellbridge,
+    practice: &Practice,
+    programme: &Programme,
+    system: &dyn PracticeSystem,
+) -> Result<(), JobError> {
+    let Some(since) = since_cursor(service, practice).await? else { return Ok(()) };
+    let open = service.store.open_requests(&practice.id, MOST_OPEN).await?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let refused = match tokio::time::timeout(LOOK, system.changed(&open, since)).await {
+        Ok(Ok(inputs)) => {
+            take_in(service, practice, programme, inputs).await?;
+            return Ok(());
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it did not answer in time".to_owned(),
+    };
+    tracing::warn!(practice.id = %practice.id, error = refused, "the open requests could not be asked for by id");
+    Ok(())
 }
 
 /// Takes in what one page held, in one transaction.

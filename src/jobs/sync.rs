@@ -152,6 +152,14 @@ pub(crate) async fn finish(
     match &verdict {
         SyncVerdict::Replace => {
             tx.place_feed(feed, run, now).await?;
+            let shared = tx.in_several_feeds().await?;
+            if shared > 0 {
+                tracing::warn!(
+                    feed.id = feed,
+                    shared,
+                    "ids of services stand in several feeds: the first feed's is used"
+                );
+            }
         }
         SyncVerdict::Keep(why) => tx.feed_failed(feed, why, now).await?,
     }

@@ -105,21 +105,17 @@ fn held(matcher: &Matcher, referral: &Referral, findings: &[Finding]) -> Option<
     if findings.iter().any(|f| !consent(f)) {
         return Some(Hold::Safety);
     }
+    let contact = matcher.safe_contact(referral);
     let checks = [
         (findings.iter().any(|f| f.kind == SafetyKind::ConsentDeclined), Hold::ConsentDeclined),
         (findings.iter().any(|f| f.kind == SafetyKind::ConsentMissing), Hold::ConsentMissing),
         (referral.priority != Priority::Routine, Hold::Urgent),
-        (referral.safe_contact == SafeContact::Prohibited, Hold::ContactProhibited),
-        (matches!(referral.safe_contact, SafeContact::Unclear(_)), Hold::ContactUnclear),
+        (contact == SafeContact::Prohibited, Hold::ContactProhibited),
         (patient.restricted, Hold::Restricted),
         (patient.deceased, Hold::Deceased),
         (patient.left_practice, Hold::LeftPractice),
         (referral.status != RequestStatus::Active, Hold::NotActive),
+        (matches!(contact, SafeContact::Unclear(_)), Hold::ContactUnclear),
     ];
-    let first = checks.into_iter().find_map(|(is, hold)| is.then_some(hold));
-    // Rules of contact in the words, where the record itself gives none.
-    first.or_else(|| {
-        let open = referral.safe_contact == SafeContact::Open;
-        (open && safety::contact_words(&matcher.mapping, referral).is_some()).then_some(Hold::ContactUnclear)
-    })
+    checks.into_iter().find_map(|(is, hold)| is.then_some(hold))
 }

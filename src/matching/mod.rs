@@ -33,7 +33,7 @@ use crate::{
         Directory,
         words::{Term, term},
     },
-    referral::{NeedCode, Referral, ServiceId, episode::Hold},
+    referral::{NeedCode, Referral, SafeContact, ServiceId, episode::Hold},
 };
 
 #[cfg(test)]
@@ -116,6 +116,16 @@ impl Matcher {
     /// The kind of help with this code.
     pub fn need(&self, code: &NeedCode) -> Option<&NeedDef> {
         self.mapping.needs.iter().find(|n| n.code == *code)
+    }
+
+    /// How the person may be contacted: the rule that intake read, or, where it found none, the words that
+    /// `safety.toml` says a person must read first. What holds a referral and what pages show is this one answer.
+    pub fn safe_contact(&self, referral: &Referral) -> SafeContact {
+        let unclear = || safety::contact_words(&self.mapping, referral).map(|e| SafeContact::Unclear(e.quote));
+        match &referral.safe_contact {
+            SafeContact::Open => unclear().unwrap_or(SafeContact::Open),
+            rule => rule.clone(),
+        }
     }
 
     /// Reads one referral against one directory, as of `today`.

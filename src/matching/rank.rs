@@ -13,6 +13,7 @@ use super::{
     mapping::Strength,
     needs::{ReadNeed, taken},
     person::Person,
+    places::Postcode,
     words::Text,
 };
 use crate::{
@@ -53,7 +54,7 @@ pub(super) fn rank(
 ) -> (Vec<Scored>, Vec<Excluded>) {
     let index = directory.index();
     let Some(def) = matcher.mapping.needs.get(need.need) else { return (Vec::new(), Vec::new()) };
-    let spoken = query(matcher, referral);
+    let spoken = query(matcher, referral, directory);
     let by_words: HashMap<u32, f32> = index.rank(&spoken, CLOSELY).into_iter().collect();
     let best_words = by_words.values().copied().fold(0.01f32, f32::max);
     let mut topic = def.query.clone();
@@ -98,16 +99,20 @@ fn recruiting(matcher: &Matcher, need: &NeedDef, document: &Document) -> Option<
     (early && !wanted).then(|| reasoned("It looks for volunteers.", text.quote_around(hit.first, hit.last, 50)))
 }
 
-/// The referral's own words as a query: what is asked for counts most, what is denied not at all.
-fn query(matcher: &Matcher, referral: &Referral) -> Vec<(Term, f32)> {
+/// The referral's own words as a query: what is asked for counts most, what is denied not at all, and neither does a
+/// place where nothing may be matched on where the person lives.
+fn query(matcher: &Matcher, referral: &Referral, directory: &Directory) -> Vec<(Term, f32)> {
+    let closed = referral.patient.whereabouts_are_closed();
     let mut weights: HashMap<Term, f32> = HashMap::new();
     for reason in &referral.reasons {
         let words = tokens(&reason.text);
         let text = Text { text: &reason.text, tokens: &words };
         let taken = taken(&text, &matcher.mapping.reading);
-        for (token, how) in words.iter().zip(taken) {
+        let places = if closed { places_in(&text, directory) } else { Vec::new() };
+        for (i, (token, how)) in words.iter().zip(taken).enumerate() {
             let length = token.end - token.start;
-            if how.denied.is_some() || length < 3 || matcher.stop_words.contains(&token.term) {
+            let place = places.contains(&i);
+            if place || how.denied.is_some() || length < 3 || matcher.stop_words.contains(&token.term) {
                 continue;
             }
             let weight = if how.asked { 1.0 } else { 0.25 };
@@ -118,6 +123,18 @@ fn query(matcher: &Matcher, referral: &Referral) -> Vec<(Term, f32)> {
     let mut query: Vec<(Term, f32)> = weights.into_iter().collect();
     query.sort_unstable_by_key(|(t, _)| *t);
     query
+}
+
+/// The words that name a place: what the directory calls one, in whatever spelling of capitals, and postcodes.
+fn places_in(text: &Text<'_>, directory: &Directory) -> Vec<usize> {
+    let mut places: Vec<usize> = directory.localities().places(text.tokens).flatten().collect();
+    for (i, token) in text.tokens.iter().enumerate() {
+        if Postcode::parse(token.of(text.text)).is_some() {
+            // The other half of it too: the 5EP of LS8 5EP.
+            places.extend([i, i + 1]);
+        }
+    }
+    places
 }
 
 /// How much a service is about a need.

@@ -367,6 +367,59 @@ fn where_a_restricted_person_lives_is_not_matched_on() {
     assert!(found.needs[0].candidates.iter().all(|c| c.distance_km.is_none()));
 }
 
+#[test]
+fn nor_by_the_place_that_the_words_name() {
+    let matcher = &*MATCHER;
+    let visiting = |id: &str, place: &str| {
+        let mut service = service(id, &format!("Befriending for people who are lonely. We visit you in {place}."));
+        service.areas = vec![place.to_owned(), "Leeds".to_owned()];
+        service
+    };
+    let directory = Directory::new(vec![
+        visiting("A befriending", "Moortown"),
+        visiting("B befriending", "Harehills"),
+        visiting("C befriending", "Chapel Allerton"),
+        visiting("D befriending", "LS8"),
+    ]);
+    let first = |restricted: bool, words: &str| {
+        let mut referral = note(&format!("46F lonely, would like a befriender. {words}"));
+        referral.patient.address = None;
+        referral.patient.restricted = restricted;
+        let found = matcher.match_referral(&referral, &directory, date(2026, 11, 24));
+        let listed = &found.needs[0].candidates;
+        assert_eq!(listed.len(), 4, "{words}");
+        listed[0].service.to_string()
+    };
+    for (words, named) in [
+        ("Lives in Harehills.", "B befriending"),
+        ("lives in harehills", "B befriending"),
+        ("Near CHAPEL ALLERTON centre.", "C befriending"),
+        ("At LS8 5EP for now.", "D befriending"),
+        ("LS8", "D befriending"),
+    ] {
+        assert_eq!(first(false, words), named, "{words}: places count where nothing is closed");
+        assert_eq!(first(true, words), "A befriending", "{words}: as if no place had been named");
+    }
+}
+
+#[test]
+fn words_about_contact_are_one_answer_for_the_hold_and_for_the_pages() {
+    let matcher = &*MATCHER;
+    let quiet = note("Wants help with debts. Be discreet, he opens her post.");
+    assert_eq!(
+        matcher.safe_contact(&quiet),
+        SafeContact::Unclear("Be discreet, he opens her post".to_owned()),
+        "quoted as it stands"
+    );
+    assert_eq!(matcher.safe_contact(&note("Wants help with debts.")), SafeContact::Open);
+    let mut ruled = quiet.clone();
+    for rule in [SafeContact::Prohibited, SafeContact::Only("mobile".to_owned()), SafeContact::Unclear("?".to_owned())]
+    {
+        ruled.safe_contact = rule.clone();
+        assert_eq!(matcher.safe_contact(&ruled), rule, "what intake read stands");
+    }
+}
+
 /// A service of a made-up directory, in the town and at the place of the person unless said otherwise.
 fn service(name: &str, description: &str) -> crate::directory::Service {
     crate::directory::Service {

@@ -19,6 +19,14 @@ pub trait PracticeSystem: Send + Sync {
     /// Entries are parsed one by one: a bad entry is an [`Input::Unreadable`], never an error of the page.
     async fn poll(&self, from: &PollFrom) -> Result<Page, EffectError>;
 
+    /// Those of these open requests that changed since then, with all that belongs to them: a request that reached us by
+    /// a Task alone is shown by no search of [`PracticeSystem::poll`] when only the request changes. What is not found
+    /// is no news. For a system whose poll shows every change, none.
+    async fn changed(&self, open: &[Source], since: Timestamp) -> Result<Vec<Input>, EffectError> {
+        let _ = (open, since);
+        Ok(Vec::new())
+    }
+
     /// Reads one request again, with its patient and consent, as the record stands now. What is not there is looked
     /// for a second time some seconds later before it counts as gone. A source that is no request's id (an entry that
     /// never had one) cannot be read again: [`EffectError::GiveUp`], nothing is asked, and what is known stays.

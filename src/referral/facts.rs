@@ -15,11 +15,16 @@ pub enum ConsentPolicy {
 }
 
 /// The facts of a referral under a programme's rule on consent. The first hold that applies stands, the hardest first:
-/// those that bind a coordinator too, then those she may weigh.
+/// those that bind a coordinator too, then those she may weigh. A pause stands behind what ends the showing of a person
+/// (a death, a no): it takes nothing back by itself, so it must not hide what does.
 pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
     let patient = &referral.patient;
     let hold = match () {
-        () if !matches!(referral.status, RequestStatus::Active | RequestStatus::Completed | RequestStatus::Unknown) => {
+        () if matches!(
+            referral.status,
+            RequestStatus::Draft | RequestStatus::Revoked | RequestStatus::EnteredInError
+        ) =>
+        {
             Some(Hold::NotActive)
         }
         () if patient.deceased => Some(Hold::Deceased),
@@ -29,6 +34,7 @@ pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
         }
         () if referral.consent == Consent::Unreadable => Some(Hold::ConsentMissing),
         () if patient.left_practice => Some(Hold::LeftPractice),
+        () if referral.status == RequestStatus::OnHold => Some(Hold::NotActive),
         () if patient.restricted => Some(Hold::Restricted),
         () if referral.safe_contact == SafeContact::Prohibited => Some(Hold::ContactProhibited),
         () if matches!(referral.safe_contact, SafeContact::Unclear(_)) => Some(Hold::ContactUnclear),
@@ -119,6 +125,27 @@ mod tests {
             assert_eq!(facts(&referral, ConsentPolicy::Recorded).hold, recorded, "{name}, recorded");
             assert_eq!(facts(&referral, ConsentPolicy::ByReferral).hold, by_referral, "{name}, by referral");
         }
+    }
+
+    #[test]
+    fn a_pause_hides_nothing_under_which_a_person_is_no_longer_shown() {
+        let harder: [(fn(&mut Referral), Hold); 4] = [
+            (|r| r.patient.deceased = true, Hold::Deceased),
+            (|r| r.consent = Consent::Declined, Hold::ConsentDeclined),
+            (|r| r.consent = Consent::Unreadable, Hold::ConsentMissing),
+            (|r| r.patient.left_practice = true, Hold::LeftPractice),
+        ];
+        for (change, hold) in harder {
+            let mut paused = referral();
+            paused.status = RequestStatus::OnHold;
+            change(&mut paused);
+            assert_eq!(facts(&paused, ConsentPolicy::ByReferral).hold, Some(hold));
+        }
+        // And it binds a coordinator, where a restricted record alone would be hers to weigh.
+        let mut paused = referral();
+        paused.status = RequestStatus::OnHold;
+        paused.patient.restricted = true;
+        assert_eq!(facts(&paused, ConsentPolicy::Recorded).hold, Some(Hold::NotActive));
     }
 
     #[test]

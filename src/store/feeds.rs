@@ -3,6 +3,8 @@
 //! A sync gathers its pages in `feed_page` and puts them in place in one transaction, so that a feed which fails half
 //! way, or turns strangely empty, leaves the last good copy as it was.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 
@@ -41,6 +43,7 @@ const NEWEST_SYNC: &str = "select max(synced) from feed";
 const WITHOUT_SERVICE: &str =
     "select id from referral where state = 'received' or (state = 'held' and hold in ('no-service', 'no-email'))";
 const SERVICES: &str = "select id, body from service order by feed_id, id";
+const IN_SEVERAL: &str = "select count(*) from (select id from service group by id having count(*) > 1) as shared";
 
 impl Tx {
     /// Keeps the services of one page of a sync until the last page has come.
@@ -70,6 +73,11 @@ impl Tx {
         sqlx::query(CLEAR_PAGES).bind(feed).execute(&mut *self.inner).await?;
         sqlx::query(SET_SYNCED).bind(feed).bind(ms(now)).bind(services).execute(&mut *self.inner).await?;
         Ok(services)
+    }
+
+    /// How many ids stand in more than one feed: of those the feed whose name comes first is used.
+    pub async fn in_several_feeds(&mut self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(IN_SEVERAL).fetch_one(&mut *self.inner).await?)
     }
 
     /// Notes that a sync failed and keeps the last good copy.
@@ -105,9 +113,12 @@ impl Store {
         ids.iter().map(|id| key("a referral", id)).collect()
     }
 
-    /// Every service of every feed, as last read whole.
+    /// Every service of every feed, as last read whole. An id names one service: where two feeds use the same, the one
+    /// of the feed whose name comes first stands.
     pub async fn services(&self) -> Result<Vec<Service>, StoreError> {
         let rows = sqlx::query(SERVICES).fetch_all(self.pool()).await?;
-        rows.iter().map(|row| from_json("a service", row.get("id"), row.get("body"))).collect()
+        let mut seen: HashSet<&str> = HashSet::with_capacity(rows.len());
+        let first = rows.iter().filter(|row| seen.insert(row.get("id")));
+        first.map(|row| from_json("a service", row.get("id"), row.get("body"))).collect()
     }
 }

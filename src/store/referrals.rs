@@ -151,6 +151,8 @@ const PUT_MATCH: &str = "insert into match_result (referral_id, programme_id, bo
 const MATCH: &str = "select body from match_result where referral_id = $1";
 const TO_READ_AGAIN: &str = "select id from referral where read_again < $1
     and state not in ('closed', 'withdrawn') order by read_again limit $2";
+const OPEN_REQUESTS: &str = "select request_id, task_id, input_version from referral
+    where practice_id = $1 and state not in ('closed', 'withdrawn') order by read_again limit $2";
 const STAMP_READ_AGAIN: &str = "update referral set read_again = $2 where id = $1";
 const WAITING_TOO_LONG: &str = "select r.id, r.programme_id from referral r where r.programme_id = $1
     and (r.state in ('received', 'held', 'proposed') and r.since < $2 or r.state = 'offered' and r.since < $3)
@@ -559,6 +561,18 @@ impl Store {
         let ids: Vec<String> =
             sqlx::query_scalar(TO_READ_AGAIN).bind(ms(before)).bind(most).fetch_all(self.pool()).await?;
         ids.iter().map(|id| key("a referral", id)).collect()
+    }
+
+    /// The requests of a practice's open referrals, those not read at the practice for longest first.
+    pub async fn open_requests(&self, practice: &PracticeId, most: i64) -> Result<Vec<Source>, StoreError> {
+        let rows = sqlx::query(OPEN_REQUESTS).bind(practice.as_str()).bind(most).fetch_all(self.pool()).await?;
+        let source = |row: &sqlx::sqlite::SqliteRow| Source {
+            practice: practice.clone(),
+            request: row.get("request_id"),
+            task: row.get("task_id"),
+            version: row.get("input_version"),
+        };
+        Ok(rows.iter().map(source).collect())
     }
 
     /// Referrals of a programme that nobody was told of yet and that have waited for a person (or for the matcher) since

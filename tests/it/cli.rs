@@ -282,3 +282,46 @@ async fn connected(folder: &Folder) -> sqlx::SqlitePool {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.database());
     sqlx::SqlitePool::connect_with(options).await.unwrap()
 }
+
+#[test]
+fn match_tells_nothing_of_where_a_restricted_person_lives() {
+    let eval = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/eval");
+    let folder = Folder::with(SETTINGS);
+    let bundle = std::fs::read_to_string(eval.join("referrals/D001.json")).unwrap();
+    let mut bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let feed = eval.join("services-feed.json");
+    let told = |bundle: &Value| {
+        std::fs::write(folder.0.join("referral.json"), bundle.to_string()).unwrap();
+        let mut arguments = vec![
+            "match",
+            "--referral",
+            "referral.json",
+            "--directory",
+            feed.to_str().unwrap(),
+            "--today",
+            "2026-11-24",
+        ];
+        let plain = folder.run(&arguments);
+        arguments.push("--json");
+        let json = folder.run(&arguments);
+        assert_eq!((plain.code, json.code), (Some(0), Some(0)), "{plain:?} {json:?}");
+        (plain.out, json.json())
+    };
+    let (usual, _) = told(&bundle);
+    assert!(usual.contains("km from home"), "{usual}");
+    let mut postcode = String::new();
+    for entry in bundle["entry"].as_array_mut().unwrap() {
+        if entry["resource"]["resourceType"] == "Patient" {
+            entry["resource"]["meta"]["security"] = serde_json::json!([{ "code": "R" }]);
+            postcode = entry["resource"]["address"][0]["postalCode"].as_str().unwrap().to_owned();
+        }
+    }
+    let (plain, json) = told(&bundle);
+    assert!(plain.contains("decision: person"), "{plain}");
+    for place in ["km from home", &postcode] {
+        assert!(!plain.contains(place) && !json.to_string().contains(place), "{place}: {plain}");
+    }
+    let candidates = json["needs"].as_array().unwrap().iter().flat_map(|n| n["candidates"].as_array().unwrap());
+    assert!(candidates.clone().count() > 0, "{json}");
+    assert!(candidates.into_iter().all(|c| c["distance_km"].is_null()), "{json}");
+}

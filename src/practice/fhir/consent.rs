@@ -28,40 +28,40 @@ pub(super) fn is_named_by(reference: &Value) -> bool {
 /// The decision: from Consent resources, else from codes on the request.
 pub(super) fn decide(request: &Value, found: &[Found<'_>], mappings: &Mappings, now: Timestamp) -> Consent {
     let about = found.iter().filter(|f| f.attached || is_about_referrals(f.resource, mappings)).map(|f| f.resource);
-    let mut latest: Option<(Option<Timestamp>, Consent)> = None;
-    let mut lapsed = false;
+    let (mut yeses, mut noes, mut not_in_force) = (Vec::new(), Vec::new(), false);
     for resource in about {
+        let when = json::span(&resource["dateTime"]);
         match said(resource, now) {
-            Said::Decision(decision) => {
-                let at = json::moment(&resource["dateTime"]);
-                // Without dates to tell them apart, a no outweighs a yes.
-                let newer = match &latest {
-                    None => true,
-                    Some((Some(before), _)) if at.is_some_and(|a| a != *before) => at > Some(*before),
-                    Some(_) => decision == Consent::Declined,
-                };
-                if newer {
-                    latest = Some((at, decision));
-                }
-            }
-            Said::Lapsed => lapsed = true,
+            Said::Yes => yeses.push(when),
+            Said::No => noes.push(when),
+            Said::NotInForce => not_in_force = true,
             Said::Nothing => {}
         }
     }
-    if let Some((_, decision)) = latest {
-        return decision;
+    if yeses.iter().any(|yes| noes.iter().all(|no| is_after(*yes, *no))) {
+        return Consent::Given;
     }
     match on_request(request, mappings) {
+        _ if !noes.is_empty() => Consent::Declined,
         Some(decision) => decision,
-        // An agreement that was taken back or ran out is a no, not a blank.
-        None if lapsed => Consent::Declined,
+        // An agreement that was taken back, ran out or has yet to begin is a no, not a blank.
+        None if not_in_force => Consent::Declined,
         None => Consent::NotRecorded,
     }
 }
 
+/// The first and the last moment at which something may have been said.
+type When = Option<(Timestamp, Timestamp)>;
+
+/// Whether a yes was surely said after a no: where their dates do not tell them apart, the no outweighs it.
+fn is_after(yes: When, no: When) -> bool {
+    yes.zip(no).is_some_and(|((first, _), (_, last))| first > last)
+}
+
 enum Said {
-    Decision(Consent),
-    Lapsed,
+    Yes,
+    No,
+    NotInForce,
     Nothing,
 }
 
@@ -69,21 +69,22 @@ fn said(resource: &Value, now: Timestamp) -> Said {
     let provision = &resource["provision"];
     let permits = provision["type"] == "permit";
     match text(&resource["status"]) {
-        Some("rejected") => Said::Decision(Consent::Declined),
+        Some("rejected") => Said::No,
         Some("active") if json::ended(&provision["period"], now) => {
             if permits {
-                Said::Lapsed
+                Said::NotInForce
             } else {
                 Said::Nothing
             }
         }
         Some("active") => match text(&provision["type"]) {
-            Some("deny") => Said::Decision(Consent::Declined),
-            Some("permit") if has_exception(provision) => Said::Decision(Consent::Declined),
-            Some("permit") => Said::Decision(Consent::Given),
+            Some("deny") => Said::No,
+            Some("permit") if has_exception(provision) => Said::No,
+            Some("permit") if !json::begun(&provision["period"], now) => Said::NotInForce,
+            Some("permit") => Said::Yes,
             _ => Said::Nothing,
         },
-        Some("inactive") if permits => Said::Lapsed,
+        Some("inactive") if permits => Said::NotInForce,
         _ => Said::Nothing,
     }
 }
@@ -189,6 +190,47 @@ mod tests {
             (vec![], Consent::NotRecorded),
         ] {
             assert_eq!(decided(&json!({}), &consents, true), expected, "{consents:?}");
+        }
+    }
+
+    #[test]
+    fn a_yes_outweighs_a_no_only_where_it_is_surely_the_later_one() {
+        let yes = |at: &str| consent("active", "permit", at);
+        let no = |at: &str| consent("active", "deny", at);
+        for (consents, expected) in [
+            // A day alone may be any hour of it, a month any day.
+            (vec![yes("2026-11-20T09:00:00Z"), no("2026-11-20")], Consent::Declined),
+            (vec![yes("2026-11-20T09:00:00Z"), no("2026-11-19")], Consent::Given),
+            (vec![yes("2026-11-20"), no("2026-11-20T09:00:00Z")], Consent::Declined),
+            (vec![yes("2026-11-20"), no("2026-11")], Consent::Declined),
+            (vec![yes("2026-11-20"), no("2026-10")], Consent::Given),
+            (vec![no(""), yes("2026-11-20")], Consent::Declined),
+            (vec![yes("2026-11-22"), no("2026-11-21"), yes("2026-11-20")], Consent::Given),
+            (vec![yes("2026-11-20"), no("2026-11-21"), yes("2026-11-19")], Consent::Declined),
+        ] {
+            let turned: Vec<Value> = consents.iter().rev().cloned().collect();
+            assert_eq!(decided(&json!({}), &consents, true), expected, "{consents:?}");
+            assert_eq!(decided(&json!({}), &turned, true), expected, "in whatever order: {turned:?}");
+        }
+    }
+
+    #[test]
+    fn a_yes_that_has_not_begun_is_none_yet() {
+        for (start, expected) in [
+            ("2026-11-24", Consent::Given),
+            ("2026-11-24T12:00:00Z", Consent::Given),
+            ("2026-11-24T12:00:01Z", Consent::Declined),
+            ("2026-11-25", Consent::Declined),
+            ("2026-11", Consent::Given),
+            ("2026-12", Consent::Declined),
+            ("2027", Consent::Declined),
+        ] {
+            let mut later = consent("active", "permit", "2026-11-20");
+            later["provision"]["period"] = json!({"start": start});
+            assert_eq!(decided(&json!({}), &[later.clone()], true), expected, "{start}");
+            // One that is in force already stands meanwhile.
+            let now = consent("active", "permit", "2026-11-01");
+            assert_eq!(decided(&json!({}), &[later, now], true), Consent::Given, "{start}");
         }
     }
 

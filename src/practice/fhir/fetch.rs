@@ -81,12 +81,33 @@ impl Fetch<'_> {
         self.gather(known, Wanted::from([(("Task".to_owned(), "focus"), keys)])).await
     }
 
+    /// Those of these requests that changed since then (`ge…`, as FHIR searches by it).
+    pub(super) async fn changed(
+        &self,
+        ids: impl Iterator<Item = &str>,
+        since: &str,
+    ) -> Result<Vec<Arc<Resource>>, EffectError> {
+        let asked: BTreeSet<&str> = ids.collect();
+        let each: Vec<&str> = asked.iter().copied().collect();
+        let ask = Ask {
+            client: self.client.clone(),
+            kind: "ServiceRequest".to_owned(),
+            param: "_id",
+            since: Some(since.to_owned()),
+        };
+        let under_way: Vec<_> = each.chunks(BATCH).map(|ids| ask.clone().pages(ids.join(","))).collect();
+        let found: Vec<Vec<Arc<Resource>>> = stream::iter(under_way).buffer_unordered(AT_ONCE).try_collect().await?;
+        // A server that does not heed `_id` brings no strangers.
+        let wanted = |r: &Arc<Resource>| json::text(&r.value["id"]).is_some_and(|id| asked.contains(id));
+        Ok(found.into_iter().flatten().filter(wanted).collect())
+    }
+
     async fn gather(&self, known: &mut Known, wanted: Wanted) -> Result<(), EffectError> {
         let mut under_way = Vec::new();
         for ((kind, param), values) in wanted {
             let values: Vec<String> = values.into_iter().collect();
             for chunk in values.chunks(BATCH) {
-                let ask = Ask { client: self.client.clone(), kind: kind.clone(), param };
+                let ask = Ask { client: self.client.clone(), kind: kind.clone(), param, since: None };
                 under_way.push(ask.batch(chunk.to_vec()));
             }
         }
@@ -104,6 +125,8 @@ struct Ask {
     client: Client,
     kind: String,
     param: &'static str,
+    /// Only what changed since then.
+    since: Option<String>,
 }
 
 impl Ask {
@@ -148,6 +171,10 @@ impl Ask {
         }
     }
 
+    async fn pages(self, value: String) -> Result<Vec<Arc<Resource>>, EffectError> {
+        self.every_page(&value).await
+    }
+
     /// All that one value finds: the consent that says no may lie on the second page.
     async fn every_page(&self, value: &str) -> Result<Vec<Arc<Resource>>, EffectError> {
         let mut page = bundle::read(&self.first_page(value).await?.raw)?;
@@ -171,7 +198,9 @@ impl Ask {
     }
 
     async fn first_page(&self, value: &str) -> Result<Answer, Fault> {
-        self.client.search(&self.kind, &[(self.param, value), ("_count", "200")]).await
+        let mut form = vec![(self.param, value), ("_count", "200")];
+        form.extend(self.since.as_deref().map(|since| ("_lastUpdated", since)));
+        self.client.search(&self.kind, &form).await
     }
 
     fn found(&self, page: &SearchPage) -> Vec<Arc<Resource>> {
@@ -219,10 +248,9 @@ fn want(wanted: &mut Wanted, known: &Known, reference: &Value, fallback: Option<
     }
 }
 
-/// Whether a next page's address holds the NHS number that was asked for: then it stays unread.
+/// Whether a next page's address holds an NHS number that was asked for: then it stays unread.
 fn names_a_person(next: &str, value: &str) -> bool {
-    let last = value.rsplit(['/', '|']).next().unwrap_or("");
-    NhsNumber::parse(last).is_ok() && next.contains(last)
+    value.split([',', '/', '|']).any(|part| NhsNumber::parse(part).is_ok() && next.contains(part))
 }
 
 /// A token's parts may hold what separates tokens.
@@ -247,13 +275,9 @@ fn behind(known: &Known) -> Wanted {
     wanted
 }
 
-/// Consents of those patients whose request came with none.
+/// Every consent of every patient: the one attached to a request may have been overtaken by a later no.
 fn consents(known: &Known, requests: &[Arc<Resource>]) -> Wanted {
-    let without = requests.iter().map(|r| &r.value).filter(|request| {
-        let attached = json::list(&request["supportingInfo"]).filter_map(|reference| known.follow(reference, request));
-        !attached.chain(json::list(&request["contained"])).any(|r| json::kind(r) == "Consent")
-    });
-    let patients = without.filter_map(|request| known.follow(&request["subject"], request)).filter_map(json::key);
+    let patients = requests.iter().filter_map(|r| known.follow(&r.value["subject"], &r.value)).filter_map(json::key);
     let keys: BTreeSet<String> = patients.filter(|key| known.key(key).is_some()).collect();
     Wanted::from([(("Consent".to_owned(), "patient"), keys)])
 }

@@ -133,6 +133,7 @@ impl Reader<'_> {
             person.address = None;
         }
         let consents = self.consents(request);
+        let reasons = self.reasons(request, task);
         let practice = requester::practice(request, record, self.known);
         Ok(Referral {
             source,
@@ -141,9 +142,9 @@ impl Reader<'_> {
             priority: priority(request).max(task.map_or(Priority::Routine, priority)),
             requester: requester::requester(request, &practice, self.known, self.now),
             practice_name: practice.name,
-            reasons: self.reasons(request, task),
             consent: self.consent(request, &consents),
-            safe_contact: self.safe_contact(request, task, record, &person),
+            safe_contact: self.safe_contact(request, &reasons, record, &person),
+            reasons,
             sharing: consent::sharing(request, &consents, self.mappings),
             baseline: scores::baseline(self.supporting(request), &self.mappings.ons4),
             patient: person,
@@ -229,10 +230,11 @@ impl Reader<'_> {
         reasons
     }
 
+    /// The rule about contact, out of every word that a reason is read from (a condition's note may hold it).
     fn safe_contact(
         &self,
         request: &Value,
-        task: Option<&Value>,
+        reasons: &[Reason],
         record: Option<&Value>,
         person: &Patient,
     ) -> SafeContact {
@@ -243,12 +245,9 @@ impl Reader<'_> {
         if coded {
             return SafeContact::Prohibited;
         }
-        let written = json::list(&request["note"])
-            .chain(task.into_iter().flat_map(|t| json::list(&t["note"])))
-            .chain(json::list(&request["orderDetail"]))
-            .chain(json::list(&request["reasonCode"]))
-            .filter_map(|n| text(&n["text"]))
-            .chain(text(&request["patientInstruction"]));
+        // A reference's own words are no reason where the condition has others.
+        let beside = json::list(&request["reasonReference"]).filter_map(|r| text(&r["display"]));
+        let written = reasons.iter().map(|r| r.text.as_str()).chain(beside);
         let read = contact::read(&written.collect::<Vec<_>>(), person.gender);
         let preference = || record.and_then(|r| patient::contact_preference(r, self.mappings));
         match read {

@@ -251,6 +251,72 @@ fn nobody_may_contact_the_person_where_the_code_says_so() {
 }
 
 #[test]
+fn a_rule_about_contact_is_found_wherever_a_reason_is_read() {
+    let rule = |request: Value, condition: Value| {
+        let mut all = others();
+        all[3] = condition;
+        readable(read(request, Some(patient()), all)).safe_contact
+    };
+    let mut silent = request();
+    silent["note"] = json!([{"text": "Lonely."}]);
+    let condition = |change: fn(&mut Value)| {
+        let mut condition = others()[3].clone();
+        change(&mut condition);
+        condition
+    };
+    let landline = SafeContact::Only("Do not ring the landline, he listens in".into());
+    for (said, found) in [
+        (condition(|_| {}), SafeContact::Open),
+        (condition(|c| c["note"] = json!([{"text": "Do not ring the landline, he listens in"}])), landline.clone()),
+        (condition(|c| c["code"]["text"] = json!("Do not ring the landline, he listens in")), landline),
+        (condition(|c| c["note"] = json!([{"text": "Careful with letters."}])), {
+            SafeContact::Unclear("Careful with letters.".into())
+        }),
+        // What is known to be a mistake, or somebody else's, says nothing.
+        (
+            condition(|c| {
+                c["note"] = json!([{"text": "Do not contact."}]);
+                c["verificationStatus"] = json!({"coding": [{"code": "entered-in-error"}]});
+            }),
+            SafeContact::Open,
+        ),
+        (
+            condition(|c| {
+                c["note"] = json!([{"text": "Do not contact."}]);
+                c["subject"] = json!({"reference": "Patient/p2"});
+            }),
+            SafeContact::Open,
+        ),
+    ] {
+        assert_eq!(rule(silent.clone(), said.clone()), found, "{said}");
+    }
+    let mut displayed = silent.clone();
+    displayed["reasonReference"] = json!([{"reference": "Condition/c1", "display": "Please do not contact her."}]);
+    assert_eq!(rule(displayed, others()[3].clone()), SafeContact::Prohibited);
+    let mut by_name_only = silent;
+    by_name_only["reasonReference"] = json!([{"display": "Lives alone. Please do not contact her."}]);
+    assert_eq!(rule(by_name_only, others()[3].clone()), SafeContact::Prohibited);
+}
+
+#[test]
+fn a_restricting_label_on_request_or_patient_closes_where_the_person_lives() {
+    for label in ["R", "V", "REDACTED"] {
+        for on_request in [true, false] {
+            let (mut request, mut patient) = (request(), patient());
+            let labelled = if on_request { &mut request } else { &mut patient };
+            labelled["meta"]["security"] = json!([{"code": label}]);
+            let referral = readable(read(request, Some(patient), others()));
+            assert!(referral.patient.restricted && referral.patient.address.is_none(), "{label} {on_request}");
+            let hold = crate::referral::facts::facts(&referral, crate::referral::facts::ConsentPolicy::ByReferral).hold;
+            assert_eq!(hold, Some(Hold::Restricted), "{label} {on_request}");
+        }
+    }
+    let mut usual = patient();
+    usual["meta"]["security"] = json!([{"code": "U"}]);
+    assert!(readable(read(request(), Some(usual), others())).patient.address.is_some());
+}
+
+#[test]
 fn a_file_that_is_no_bundle_is_said_to_be_none() {
     assert_eq!(read_text("<html>").unwrap_err(), BundleError::NotABundle);
     assert_eq!(read_text(&bundle(&[patient()])).unwrap_err(), BundleError::NoRequest);

@@ -3,7 +3,7 @@
 //! NHS systems' own samples often fail strict typed models, and an entry must never cost a page, so intake reads
 //! `serde_json::Value` through these few functions. What must be there is demanded by `intake`, in words for people.
 
-use jiff::{Timestamp, civil::Date, civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, ToSpan as _, civil::Date, civil::DateTime, tz::TimeZone};
 use serde_json::Value;
 
 use crate::clock;
@@ -43,27 +43,41 @@ pub(super) fn extensions<'a>(element: &'a Value, url: &'a str) -> impl Iterator<
 
 /// A FHIR dateTime or instant; a date alone is its midnight in London, a month or year its first day.
 pub(super) fn moment(value: &Value) -> Option<Timestamp> {
+    span(value).map(|(first, _)| first)
+}
+
+/// The first and the last moment that a FHIR dateTime or instant covers: a day, a month or a year (in London) counts
+/// whole, a time to the second is that second's beginning.
+pub(super) fn span(value: &Value) -> Option<(Timestamp, Timestamp)> {
     let text = text(value)?;
     if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at);
+        return Some((at, at));
     }
-    let civil = match text.len() {
-        4 => format!("{text}-01-01"),
-        7 => format!("{text}-01"),
-        _ => text.to_owned(),
+    let (first, long) = match text.len() {
+        4 => (format!("{text}-01-01").parse::<Date>().ok()?, 1.year()),
+        7 => (format!("{text}-01").parse::<Date>().ok()?, 1.month()),
+        10 => (text.parse::<Date>().ok()?, 1.day()),
+        _ => {
+            let at = in_london(text.parse::<DateTime>().ok()?)?;
+            return Some((at, at));
+        }
     };
-    let local: DateTime = civil.parse::<DateTime>().ok().or_else(|| civil.parse::<Date>().ok().map(Into::into))?;
+    let after = in_london(first.checked_add(long).ok()?.into())?;
+    Some((in_london(first.into())?, after.checked_sub(1.nanosecond()).ok()?))
+}
+
+fn in_london(local: DateTime) -> Option<Timestamp> {
     local.to_zoned(clock::london()).or_else(|_| local.to_zoned(TimeZone::UTC)).ok().map(|z| z.timestamp())
 }
 
-/// The period, if it has an end, ended before `now`.
+/// The period, if it has an end, ended before `now`: its last day, month or year counts to its end.
 pub(super) fn ended(period: &Value, now: Timestamp) -> bool {
-    let Some(end) = text(&period["end"]) else { return false };
-    match end.parse::<Date>() {
-        // A whole day counts to its end.
-        Ok(day) if end.len() == 10 => day < clock::london_date(now),
-        _ => moment(&period["end"]).is_some_and(|at| at < now),
-    }
+    span(&period["end"]).is_some_and(|(_, last)| last < now)
+}
+
+/// The period has begun by `now`; one whose start is there and cannot be read has not.
+pub(super) fn begun(period: &Value, now: Timestamp) -> bool {
+    period["start"].is_null() || moment(&period["start"]).is_some_and(|start| start <= now)
 }
 
 /// The resource's type, empty where it has none.
@@ -104,5 +118,28 @@ mod tests {
         assert!(ended(&json!({"end": "2026-11-23"}), now));
         assert!(ended(&json!({"end": "2026-11-24T14:59:00Z"}), now));
         assert!(!ended(&json!({"start": "2020-01-01"}), now));
+        for (end, over) in [("2026-11", false), ("2026-10", true), ("2026", false), ("2025", true), ("soon", false)] {
+            assert_eq!(ended(&json!({"end": end}), now), over, "{end}");
+        }
+    }
+
+    #[test]
+    fn a_period_begins_with_the_first_moment_of_its_start() {
+        let now = "2026-11-24T15:00:00Z".parse().unwrap();
+        for (start, is) in [
+            (json!("2026-11-24"), true),
+            (json!("2026-11-25"), false),
+            (json!("2026-11"), true),
+            (json!("2026-12"), false),
+            (json!("2026"), true),
+            (json!("2027"), false),
+            (json!("2026-11-24T15:00:00Z"), true),
+            (json!("2026-11-24T15:01:00+00:00"), false),
+            (json!("next week"), false),
+            (json!(7), false),
+            (json!(null), true),
+        ] {
+            assert_eq!(begun(&json!({"start": start}), now), is, "{start}");
+        }
     }
 }

@@ -33,6 +33,7 @@ mod typed;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -206,6 +207,10 @@ impl FhirPractice {
 impl PracticeSystem for FhirPractice {
     async fn poll(&self, from: &PollFrom) -> Result<Page, EffectError> {
         self.page(from).await
+    }
+
+    async fn changed(&self, open: &[Source], since: Timestamp) -> Result<Vec<Input>, EffectError> {
+        self.changed_of(open, since).await
     }
 
     async fn read(&self, source: &Source) -> Result<Input, EffectError> {

@@ -191,4 +191,33 @@ mod tests {
             Target::Foreign
         );
     }
+
+    #[test]
+    fn what_only_looks_like_the_practices_own_base_is_foreign_or_nowhere() {
+        let known = known();
+        for reference in [
+            "http://fhir.surgery.example/r4/Patient/p1",
+            "HTTP://fhir.surgery.example/r4/Patient/p1",
+            "ftp://fhir.surgery.example/r4/Patient/p1",
+            "https://fhir.surgery.example:8443/r4/Patient/p1",
+            "https://fhir.surgery.example/r4x/Patient/p1",
+            "https://fhir.surgery.example/r4",
+            "https://fhir.surgery.example/Patient/p1",
+            "https://fhir.surgery.example/r4/../Patient/p1",
+            "https://fhir.surgery.example/r4/%2e%2e/Patient/p1",
+            "https://fhir.surgery.example/r4/../../r5/Patient/p1",
+            "https://fhir.surgery.example@evil.example/r4/Patient/p1",
+            "https://fhir.surgery.example/r4@evil.example/Patient/p1",
+            "https://x:y@fhir.surgery.example/r4/Patient/p1",
+            "https://evil.example/https://fhir.surgery.example/r4/Patient/p1",
+            "https://evil.example/?https://fhir.surgery.example/r4/Patient/p1",
+            "//evil.example/r4/Patient/p1",
+            "/r4/Patient/p1",
+            "../Patient/p1",
+        ] {
+            let target = known.target(&json!({"reference": reference}));
+            assert!(matches!(target, Target::Foreign | Target::Nowhere), "{reference}: {target:?}");
+            assert!(known.find(&target).is_none(), "{reference}");
+        }
+    }
 }

@@ -193,8 +193,8 @@ fn version_of(answer: &Answer) -> Option<String> {
 
 /// Edits the Task so that it says where the referral stands; whether anything changed.
 fn bring_up_to(task: &mut Value, standing: &TaskStanding) -> bool {
-    // What the practice calls a mistake stays one.
-    if task["status"] == "entered-in-error" {
+    // What the practice calls a mistake stays one, and what it cancelled is over (R4: cancelled is a final state).
+    if task["status"] == "entered-in-error" || (task["status"] == "cancelled" && taken_back(task)) {
         return false;
     }
     let before = task.clone();

@@ -77,6 +77,32 @@ fn a_task_that_says_it_already_is_not_written_again() {
 }
 
 #[test]
+fn a_task_that_the_practice_cancelled_is_left_as_it_is_and_one_that_it_asks_to_cancel_is_not() {
+    let task = |status: &str, code: Option<&str>| {
+        let coding: Vec<Value> = code.iter().map(|code| json!({"system": BUSINESS, "code": code})).collect();
+        json!({"resourceType": "Task", "id": "t1", "status": status, "businessStatus": {"coding": coding}})
+    };
+    let steps = [CoarseStep::Withdrawing, CoarseStep::Withdrawn, CoarseStep::Closed(Closed::Finished)];
+    for (status, code, left_alone) in [
+        ("cancelled", None, true),
+        ("cancelled", Some("5.2"), true),
+        ("cancelled", Some("3.0"), true),
+        ("in-progress", Some("5.2"), false),
+        ("requested", None, false),
+    ] {
+        for step in steps {
+            let mut one = task(status, code);
+            let changed = bring_up_to(&mut one, &standing(step));
+            if left_alone {
+                assert_eq!((changed, &one), (false, &task(status, code)), "{status} {code:?} {step:?}");
+            } else if step != CoarseStep::Withdrawing {
+                assert!(changed, "{status} {code:?} {step:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_reason_is_given_where_nothing_may_return() {
     let mut task = json!({"resourceType": "Task", "status": "requested"});
     let mut silent = standing(CoarseStep::Closed(Closed::Unreachable));

@@ -19,7 +19,7 @@ use crate::referral::content::ContactSystem;
 use crate::referral::episode::{AttentionKind, Episode, Facts, OfferStatus};
 use crate::referral::event::Event;
 use crate::referral::facts::facts;
-use crate::referral::lifecycle::forbids_everybody;
+use crate::referral::lifecycle::forbids_showing;
 use crate::referral::{Referral, ReferralId, SafeContact};
 use crate::store::{StoreError, Tx};
 use crate::web::pages::{self, fill};
@@ -110,9 +110,10 @@ async fn take_in(tx: &mut Tx, app: &App, case: &Case<'_>, input: Input) -> Resul
     }
 }
 
-/// A hold that binds everybody, or one that was not there when the coordinator decided.
+/// A hold under which nobody is shown who the person is (the lifecycle's own rule), or one that was not there when the
+/// coordinator decided.
 fn forbids(found: Facts, known: Facts) -> bool {
-    found.hold.is_some_and(|why| forbids_everybody(why) || found.hold != known.hold)
+    found.hold.is_some_and(|why| forbids_showing(why) || found.hold != known.hold)
 }
 
 /// The minimum to make contact.
@@ -143,10 +144,10 @@ async fn person_page(
     facts: Facts,
 ) -> Result<Html<String>, PageError> {
     let prohibited = facts.contact_prohibited || referral.safe_contact == SafeContact::Prohibited;
-    let contact = match &referral.safe_contact {
+    let contact = match app.service.matcher.safe_contact(referral) {
         _ if prohibited => Contact { rule: "prohibited", words: String::new() },
-        SafeContact::Only(how) => Contact { rule: "only", words: how.clone() },
-        SafeContact::Unclear(words) => Contact { rule: "unclear", words: words.clone() },
+        SafeContact::Only(words) => Contact { rule: "only", words },
+        SafeContact::Unclear(words) => Contact { rule: "unclear", words },
         SafeContact::Open | SafeContact::Prohibited => Contact { rule: "open", words: String::new() },
     };
     pages::render(

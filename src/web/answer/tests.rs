@@ -311,6 +311,55 @@ async fn what_the_practice_changed_a_moment_ago_is_seen_before_anything_is_shown
 }
 
 #[tokio::test]
+async fn what_a_coordinator_settled_after_the_practice_paused_its_request_opens_the_page_again() {
+    let (world, id, offer, link) = accepted().await;
+    let cookie = open(&world, offer, &link).await;
+    let person = format!("{link}/person");
+    let mut paused = referral();
+    paused.status = RequestStatus::OnHold;
+    paused.source.version = "2".to_owned();
+    *world.practice.holds.lock().unwrap() = Some(paused);
+    for _ in 0..2 {
+        let page = world.get(&person, &cookie).await;
+        assert!(page.body.contains("Please ring us") && !page.body.contains("Barraclough"), "{}", page.body);
+    }
+    let by = Actor::Coordinator("amira".into());
+    let kind = AttentionKind::ChangedAfterAcceptance;
+    world.happens(id, Event::AttentionSettled { kind, offer: Some(offer), note: None, since: None, by }).await;
+    let page = world.get(&person, &cookie).await;
+    assert!(page.body.contains("Alison Barraclough"), "{}", page.body);
+    // What nobody can settle stays shut.
+    world.practice.holds.lock().unwrap().as_mut().unwrap().patient.deceased = true;
+    assert!(!world.get(&person, &cookie).await.body.contains("Barraclough"));
+}
+
+#[tokio::test]
+async fn words_about_contact_that_only_the_matcher_reads_stand_above_the_telephone_on_both_pages() {
+    let world = World::new().await;
+    let mut quiet = referral();
+    quiet.safe_contact = SafeContact::Open;
+    let words = "Nothing in writing, and be discreet on the doorstep";
+    quiet.reasons.push(crate::referral::content::Reason {
+        from: crate::referral::content::ReasonFrom::Condition,
+        code: None,
+        text: format!("{words}."),
+    });
+    let id = world.refer(quiet).await;
+    let desk = world.get(&format!("/desk/referral/{id}"), &crate::web::testing::leeds()).await.body;
+    let at = |page: &str, text: &str| page.find(text).unwrap_or_else(|| panic!("{text} in {page}"));
+    assert!(!desk.contains("No rule about contact"), "{desk}");
+    assert!(at(&desk, "Read before any contact") < at(&desk, words));
+    assert!(at(&desk, words) < at(&desk, "What the GP wrote"));
+    let (offer, link) = world.ask(id, "visits").await;
+    world.fill_in(&link, &format!("{link}/yes"), &[], "").await;
+    let cookie = open(&world, offer, &link).await;
+    let page = world.get(&format!("{link}/person"), &cookie).await.body;
+    assert!(!page.contains("No special rule"), "{page}");
+    assert!(at(&page, "Read this before any contact") < at(&page, words));
+    assert!(at(&page, words) < at(&page, "0113 496 0123"));
+}
+
+#[tokio::test]
 async fn while_the_practice_cannot_be_asked_nothing_is_shown() {
     let (world, id, offer, link) = accepted().await;
     let cookie = open(&world, offer, &link).await;

@@ -1,12 +1,13 @@
 //! The person's own say: agreement, contact, and what a partner may see.
 
 use jiff::SignedDuration;
+use serde_json::json;
 use wellbridge::demo::mail_catcher::MailFault;
 use wellbridge::referral::episode::Hold;
 
 use super::on_both;
-use crate::support::city::{PARTNERS, mailbox};
-use crate::support::story::Story;
+use crate::support::city::{self, PARTNERS, mailbox};
+use crate::support::story::{Story, consent};
 use crate::support::world::{Plan, World};
 
 async fn takes_back_consent(world: &World, consent: &str) {
@@ -89,6 +90,64 @@ async fn where_nobody_may_contact_the_person_no_machine_asks_anybody() {
         let sent = world.gp_sends(&Story::lonely().nobody_may_contact()).await;
         assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ContactProhibited));
         assert!(world.mails_to_partners().is_empty());
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_record_becomes_restricted_the_old_address_is_gone_from_the_desk_and_from_what_was_matched() {
+    let placed = || {
+        let mut feed = city::feed();
+        for service in &mut feed {
+            let location = json!({ "name": "Hall", "latitude": 53.80, "longitude": -1.46 });
+            service["service_at_locations"] = json!([{ "location": location }]);
+        }
+        Plan::usual().propose().feed(feed)
+    };
+    on_both(placed, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        let coordinator = world.coordinator().await;
+        let before = coordinator.opens(&sent).await;
+        assert!(before.says("45 Specimen Street") && before.says("km from home"), "{}", before.html);
+        let label = |patient: &mut serde_json::Value| {
+            patient["meta"]["security"] =
+                json!([{ "system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V" }]);
+        };
+        world.record.change("Patient", &sent.patient, label).await;
+        world.advance(SignedDuration::from_hours(26)).await;
+        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::Restricted));
+        let id = world.id(&sent).await;
+        let kept = format!(
+            "{:?} {:?}",
+            world.service.store.content(id).await.unwrap(),
+            world.service.store.matched(id).await.unwrap()
+        );
+        let after = coordinator.opens(&sent).await;
+        assert!(after.says("Restricted"), "{}", after.html);
+        for place in ["Specimen Street", "LS15", "km from home"] {
+            assert!(!kept.contains(place), "{place} in {kept}");
+            assert!(!after.html.contains(place), "{place} in {}", after.html);
+        }
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_no_recorded_beside_the_yes_that_came_with_the_request_shows_nothing() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = world.gp_sends(&Story::lonely()).await;
+        let partner = world.partner(&world.open_offer(&sent).await);
+        partner.accepts().await;
+        let mut no = consent(&format!("Patient/{}", sent.patient), "deny");
+        no["dateTime"] = json!("2026-11-23T09:00:00Z");
+        world.record.create(&no).await;
+        let page = partner.opens_the_person().await;
+        for secret in Story::lonely().identifiers() {
+            assert!(!page.says(&secret), "{secret} on {}:\n{}", page.path, page.html);
+        }
+        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentDeclined));
         world.ends_well().await;
     })
     .await;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use jiff::SignedDuration;
 use wellbridge::demo::mail_catcher::MailFault;
+use wellbridge::demo::practice::Fault;
 use wellbridge::jobs;
 use wellbridge::referral::PracticeId;
 use wellbridge::referral::episode::{AttentionKind, Cause, OfferStatus};
@@ -167,4 +169,48 @@ async fn a_new_rule_of_contact_after_the_yes_is_told_to_a_person() {
         world.ends_well().await;
     })
     .await;
+}
+
+/// A request without the social-prescribing code: only its Task says that it is ours.
+async fn sent_by_task_alone(world: &World) -> Sent {
+    let sent = Story::lonely().with_task().send(&world.record).await;
+    let without_code = |request: &mut serde_json::Value| {
+        let request = request.as_object_mut().unwrap();
+        request.remove("code");
+        request.remove("category");
+    };
+    world.record.change("ServiceRequest", &sent.request, without_code).await;
+    world.poll().await;
+    assert_eq!(world.state(&sent).await, "offered");
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_only_its_task_shows_is_withdrawn_at_the_next_poll_though_the_task_is_not_touched() {
+    on_both(Plan::usual, async |world: World| {
+        let sent = sent_by_task_alone(&world).await;
+        let partner = World::partner_of(&world.open_offer(&sent).await);
+        world.gp_withdraws(&sent).await;
+        assert_eq!(world.state(&sent).await, "withdrawn");
+        assert_eq!(world.mails_to_partner(&partner).len(), 2, "the offer, and that it is not needed any more");
+        world.ends_well().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_to_be_asked_by_id_does_not_stop_the_poll() {
+    for fault in [Fault::status(400), Fault::status(403), Fault::status(500), Fault::Html] {
+        let world = Plan::usual().open().await;
+        let sent = sent_by_task_alone(&world).await;
+        world.pretend().fail_next(100_000, Method::POST, "/ServiceRequest/_search", fault.clone());
+        world.gp_withdraws(&sent).await;
+        let other = world.gp_sends(&Story::lonely_too()).await;
+        assert_eq!(world.state(&other).await, "offered", "{fault:?}: the poll goes on");
+        assert_eq!(world.service.store.failing_edges().await.unwrap(), [], "{fault:?}");
+        // The daily reading sees it at the latest.
+        world.advance(SignedDuration::from_hours(26)).await;
+        assert_eq!(world.state(&sent).await, "withdrawn", "{fault:?}");
+        world.ends_well().await;
+    }
 }

@@ -1,6 +1,7 @@
 //! What every store must promise, one suite for all of them: [`contract!`] names each promise once, and each store runs
 //! them all. A promise takes a [`Place`]: the store as the service sees it, and a back door beside it to plant faults.
 
+mod feeds;
 pub(crate) mod fixtures;
 mod intake;
 mod ledger;

@@ -83,6 +83,8 @@ contract!(open:
     ledger::the_counts_sum_to_what_was_received,
     ledger::verify_finds_what_was_tampered_with,
     ledger::a_list_shows_the_need_that_gives_the_state,
+    feeds::where_a_service_came_from_and_when_is_kept,
+    feeds::of_two_feeds_that_use_one_id_the_first_is_used_and_it_is_told,
     personal::personal_data_stands_in_the_personal_tables_only,
     retention::a_request_that_asks_again_after_it_was_erased_is_told_once_and_not_kept,
     retention::what_was_erased_does_not_come_back_with_any_other_touch,

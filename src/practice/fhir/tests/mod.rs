@@ -1,5 +1,6 @@
 //! The adapter against a small server that answers what real ones were seen to answer, the bad days included.
 
+mod foreign;
 mod live;
 mod poll;
 mod record;

@@ -261,3 +261,51 @@ async fn a_page_tells_the_practices_own_clock() {
     let page = script.practice().poll(&PollFrom::Since(None)).await.unwrap();
     assert_eq!(page.server_time, Some("2026-11-24T11:52:07Z".parse().unwrap()));
 }
+
+#[tokio::test]
+async fn open_requests_that_changed_are_asked_for_by_id_many_at_a_time() {
+    let script = Script::start().await;
+    let open: Vec<Source> = (1..=120)
+        .map(|n| format!("sr{n}"))
+        .chain(["sha256-0123456789abcdef0123456789abcdef".to_owned(), "urn:uuid:7".to_owned()])
+        .map(|request| Source { practice: "beckside".into(), request, task: Some("t1".into()), version: "1".into() })
+        .collect();
+    // The server heeds neither `_id` nor its own caps: a stranger comes along, and some of it on a second page.
+    script.on("POST /r4/ServiceRequest/_search", |base, asked| {
+        let mut taken_back = request("sr7", "p1");
+        taken_back["status"] = json!("revoked");
+        let mut page = bundle(&[request("stranger", "p1")]);
+        if asked.body.contains("sr7%2C") {
+            page = bundle(&[taken_back, request("stranger", "p1")]);
+            page["link"] = json!([{"relation": "next", "url": format!("{base}/ServiceRequest?page=2")}]);
+        }
+        fhir(200, &page)
+    });
+    script.says("GET /r4/ServiceRequest?page=2", bundle(&[request("sr70", "p1")]));
+    script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    let inputs = script.practice().changed(&open, SINCE.parse().unwrap()).await.unwrap();
+    let mut found: Vec<(&str, bool)> = inputs
+        .iter()
+        .map(|input| match input {
+            Input::Readable(r, _) => (r.source.request.as_str(), r.status.is_withdrawn()),
+            Input::Unreadable(u, _) => panic!("{u:?}"),
+        })
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("sr7", true), ("sr70", false)]);
+    let asked = script.asked("POST /r4/ServiceRequest/_search");
+    assert_eq!(asked.len(), 3, "fifty at a time");
+    for one in &asked {
+        assert!(one.body.contains("_lastUpdated=ge2020-11-24T09%3A00%3A00Z"), "{}", one.body);
+        assert!(!one.body.contains("sha256") && !one.body.contains("uuid"), "{}", one.body);
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_changed_nothing_more_is_asked() {
+    let script = Script::start().await;
+    script.says("POST /r4/ServiceRequest/_search", bundle(&[]));
+    let open = Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() };
+    assert!(script.practice().changed(&[open], SINCE.parse().unwrap()).await.unwrap().is_empty());
+    assert_eq!(script.asked("").len(), 1);
+}

@@ -283,3 +283,24 @@ async fn somebody_elses_decimals_go_back_as_they_were_written() {
     script.practice().keep_task(&standing(CoarseStep::Seeking)).await.unwrap();
     assert!(script.asked("PUT ")[0].body.contains(r#""valueDecimal":1.50"#));
 }
+
+#[tokio::test]
+async fn a_task_that_the_practice_cancelled_is_never_written_over() {
+    for step in [CoarseStep::Withdrawing, CoarseStep::Withdrawn] {
+        let script = Script::start().await;
+        script.says("GET /r4/Task/t1", task("5", "cancelled"));
+        script.says("PUT /r4/Task/t1", task("6", "in-progress"));
+        let written = script.practice().keep_task(&standing(step)).await.unwrap();
+        assert_eq!(written, TaskWritten { id: "t1".into(), version: None }, "{step:?}");
+        assert!(script.asked("PUT ").is_empty(), "{step:?}");
+    }
+    // One that it only asks to cancel is brought to its end by us.
+    let script = Script::start().await;
+    let mut asks = task("5", "in-progress");
+    asks["businessStatus"] =
+        json!({"coding": [{"system": "http://hl7.org/fhir/us/bser/CodeSystem/TaskBusinessStatusCS", "code": "5.2"}]});
+    script.says("GET /r4/Task/t1", asks).says("PUT /r4/Task/t1", task("6", "cancelled"));
+    script.practice().keep_task(&standing(CoarseStep::Withdrawn)).await.unwrap();
+    let body: Value = serde_json::from_str(&script.asked("PUT ")[0].body).unwrap();
+    assert_eq!(body["status"], "cancelled");
+}

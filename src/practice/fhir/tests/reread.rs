@@ -107,3 +107,43 @@ async fn a_no_on_the_second_page_of_consents_is_found_and_a_list_cut_short_is_an
         }
     }
 }
+
+#[tokio::test]
+async fn a_newer_no_beside_the_yes_that_is_attached_is_found_by_every_reading() {
+    let consent = |id: &str, of: &str, kind: &str, day: &str| {
+        json!({"resourceType": "Consent", "id": id, "status": "active", "dateTime": day, "provision": {"type": kind},
+            "category": [{"text": "Referral to a community service"}],
+            "patient": {"reference": format!("Patient/{of}")}})
+    };
+    let attached = |id: &str, patient: &str, consent: &str| {
+        let mut referred = request(id, patient);
+        referred["supportingInfo"] = json!([{"reference": format!("Consent/{consent}")}]);
+        referred
+    };
+    let yes = [consent("a1", "p1", "permit", "2026-11-01"), consent("a2", "p2", "permit", "2026-11-01")];
+    for (beside, expected) in [
+        (consent("b1", "p1", "deny", "2026-11-20"), Consent::Declined),
+        (consent("b1", "p1", "deny", "2026-10-20"), Consent::Given),
+        (consent("b1", "p2", "deny", "2026-11-20"), Consent::Given),
+    ] {
+        let script = Script::start().await;
+        let requests = [attached("sr1", "p1", "a1"), attached("sr2", "p2", "a2")];
+        script.says("GET /r4/ServiceRequest/sr1", requests[0].clone());
+        script.says("GET /r4/ServiceRequest?code=", bundle(&requests));
+        script.says("GET /r4/ServiceRequest?category=", bundle(&[]));
+        script.says("POST /r4/Patient/_search", bundle(&[patient("p1"), patient("p2")]));
+        let (by_id, by_patient) = (bundle(&yes), bundle(&[yes[0].clone(), yes[1].clone(), beside.clone()]));
+        script.on("POST /r4/Consent/_search", move |_, asked| {
+            fhir(200, if asked.body.starts_with("patient=") { &by_patient } else { &by_id })
+        });
+        let practice = script.practice();
+        assert_eq!(consent_of(practice.read(&source("sr1")).await.unwrap()), expected, "{beside}");
+        let before = script.asked("POST /r4/Consent/_search").len();
+        let (inputs, _) = super::poll::whole_poll(&practice).await.unwrap();
+        let first = inputs.into_iter().next().unwrap();
+        assert_eq!(consent_of(first), expected, "{beside}");
+        let asked = script.asked("POST /r4/Consent/_search").split_off(before);
+        assert_eq!(asked.len(), 2, "those attached in one search, those of all patients in another");
+        assert!(asked.iter().any(|a| a.body.contains("patient=Patient%2Fp1%2CPatient%2Fp2")), "{asked:?}");
+    }
+}
