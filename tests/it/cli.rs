@@ -1,6 +1,6 @@
 //! The program as a person or a script at a terminal meets it: what it says, what it answers, and how it ends.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -262,25 +262,6 @@ fn told_twice_the_service_ends_at_once_whoever_holds_on() {
 /// It may have ended between the look and this.
 fn terminate_quietly(child: &Child) {
     let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).stderr(Stdio::null()).status();
-}
-
-#[tokio::test]
-async fn a_service_whose_jobs_cannot_be_worked_does_not_look_well() {
-    let folder = Folder::with(SETTINGS);
-    let store = Store::open(&folder.data()).await.unwrap();
-    sqlx::query("drop table river_queue").execute(&connected(&folder).await).await.unwrap();
-    store.close().await;
-    let mut child = folder.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    assert_eq!(code_within(&mut child, 30, |_| ()), Some(2));
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("the jobs ended by themselves: start wellbridge again"), "{said}");
-}
-
-/// The database from behind.
-async fn connected(folder: &Folder) -> sqlx::SqlitePool {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.database());
-    sqlx::SqlitePool::connect_with(options).await.unwrap()
 }
 
 #[test]
