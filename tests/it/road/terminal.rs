@@ -12,8 +12,8 @@ use crate::support::world::{Plan, World};
 async fn listed(world: &World, state: &str) -> Vec<(String, String)> {
     let ended = world.at_the_terminal(&["referrals", "list", "--state", state, "--json"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let word = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap().to_owned();
-    ended.json().as_array().unwrap().iter().map(|row| (word(row, "id"), word(row, "state"))).collect()
+    let field = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap().to_owned();
+    ended.json().as_array().unwrap().iter().map(|row| (field(row, "id"), field(row, "state"))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
