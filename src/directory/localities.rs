@@ -3,11 +3,11 @@
 //! No gazetteer comes with Wellbridge: where "Gipton" is follows from the services that say they are there. A name
 //! stands for the middle of their positions; a name spread over a town (the town's own) is no neighbourhood.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{
     Service,
-    words::{Term, Token, tokens},
+    words::{ByTerm, Term, Token, tokens},
 };
 
 /// Kilometres within which most services of a neighbourhood lie.
@@ -20,7 +20,7 @@ const DEGREE_KM: f64 = 111.2;
 /// Names and positions, (latitude, longitude) in degrees WGS84.
 #[derive(Clone, Debug, Default)]
 pub struct Localities {
-    by_first: HashMap<Term, Vec<Locality>>,
+    by_first: ByTerm<Vec<Locality>>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +43,8 @@ pub struct Named {
 impl Localities {
     /// Reads the names of areas, towns and addresses of all services that say where they are.
     pub fn learn(services: &[Service]) -> Self {
-        let mut seen: HashMap<String, Vec<(f64, f64)>> = HashMap::new();
+        // In the order of names, so that of two written alike the same one always stands.
+        let mut seen: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
         for service in services {
             let Some(position) = service.places.iter().find_map(|p| p.position) else { continue };
             let areas = service.areas.iter().flat_map(|a| a.split([',', '&', '/']));
@@ -53,14 +54,14 @@ impl Localities {
             names.sort_unstable();
             names.dedup();
             for name in names {
-                seen.entry(name.to_owned()).or_default().push(position);
+                seen.entry(name).or_default().push(position);
             }
         }
-        let mut by_first: HashMap<Term, Vec<Locality>> = HashMap::new();
+        let mut by_first: ByTerm<Vec<Locality>> = ByTerm::default();
         for (name, positions) in seen {
             let common = positions.len() > (services.len() / ONE_IN).max(6);
             let Some(position) = middle(&positions).filter(|_| !common) else { continue };
-            let words: Vec<Term> = tokens(&name).iter().map(|t| t.exact).collect();
+            let words: Vec<Term> = tokens(name).iter().map(|t| t.exact).collect();
             if let Some(first) = words.first() {
                 by_first.entry(*first).or_default().push(Locality { words, position });
             }
