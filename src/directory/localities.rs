@@ -136,4 +136,13 @@ mod tests {
         let words: Vec<(usize, usize)> = named.iter().map(|n| (n.first, n.last)).collect();
         assert_eq!(words, [(3, 3), (5, 6)]);
     }
+
+    #[test]
+    fn of_two_neighbourhoods_written_alike_the_same_one_always_stands() {
+        for _ in 0..20 {
+            let localities = Localities::learn(&[at("Mill-Hill", 53.9, -1.6), at("Mill Hill", 53.8, -1.5)]);
+            let text = "Come to Mill Hill";
+            assert_eq!(localities.named(text, &tokens(text))[0].position, (53.8, -1.5));
+        }
+    }
 }

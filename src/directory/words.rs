@@ -188,6 +188,14 @@ mod tests {
     }
 
     #[test]
+    fn a_vocabulary_reads_as_everybody_does() {
+        let mut vocabulary = Vocabulary::default();
+        for text in ["Walks, walking and WALKED: a walk on St John's Way.", "A walk d/c 2.50, doesn\u{2019}t", ""] {
+            assert_eq!(vocabulary.tokens(text), tokens(text));
+        }
+    }
+
+    #[test]
     fn a_full_stop_ends_a_sentence_and_an_abbreviation_does_not() {
         let gaps: Vec<Gap> = tokens("No SI. Lonely, e.g. weekends").iter().map(|t| t.gap).collect();
         assert_eq!(gaps[2], Gap::Stop);

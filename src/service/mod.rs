@@ -45,13 +45,23 @@ pub struct Wellbridge {
 
 /// The directory as it was last synced, replaced as a whole; empty until it was first read from the store.
 #[derive(Debug, Default)]
-pub struct InUse(RwLock<Synced>);
+pub struct InUse {
+    synced: RwLock<Synced>,
+    /// Held while it is read anew: of many jobs that notice a sync at once, one reads and the others wait for it.
+    reading: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Synced {
     directory: Arc<Directory>,
     /// When the newest sync in it was; a sync by another process (`directory sync`) is noticed by it.
     at: Option<Timestamp>,
+}
+
+impl InUse {
+    fn is_of(&self, sync: Option<Timestamp>) -> bool {
+        self.synced.read().unwrap_or_else(PoisonError::into_inner).at == sync
+    }
 }
 
 impl std::fmt::Debug for Wellbridge {
@@ -63,18 +73,22 @@ impl std::fmt::Debug for Wellbridge {
 impl Wellbridge {
     /// The directory as it was last synced; a snapshot that stays whole however long it is held.
     pub fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.in_use.0.read().unwrap_or_else(PoisonError::into_inner).directory)
+        Arc::clone(&self.in_use.synced.read().unwrap_or_else(PoisonError::into_inner).directory)
     }
 
     /// Reads the directory anew where a feed was synced since it was read, by whatever process.
     pub async fn refresh_directory(&self) -> Result<(), StoreError> {
+        if self.in_use.is_of(self.store.newest_sync().await?) {
+            return Ok(());
+        }
+        let _reading = self.in_use.reading.lock().await;
         let newest = self.store.newest_sync().await?;
-        if self.in_use.0.read().unwrap_or_else(PoisonError::into_inner).at == newest {
+        if self.in_use.is_of(newest) {
             return Ok(());
         }
         // Noted only once it was read: a reading that fails is tried again at the next look.
         let directory = Arc::new(Directory::new(self.store.services().await?));
-        *self.in_use.0.write().unwrap_or_else(PoisonError::into_inner) = Synced { directory, at: newest };
+        *self.in_use.synced.write().unwrap_or_else(PoisonError::into_inner) = Synced { directory, at: newest };
         Ok(())
     }
 
