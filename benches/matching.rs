@@ -6,14 +6,15 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use jiff::civil::date;
+use jiff::{Timestamp, civil::date};
 use wellbridge::{
     directory::{Directory, Service, feed},
     matching::Matcher,
-    referral::{
-        Consent, Patient, Reason, Referral, SafeContact, ServiceId, Sharing, Source,
-        content::{Address, Gender, Priority, ReasonFrom, RequestStatus},
+    practice::{
+        Input,
+        fhir::{Mappings, referral_from_bundle},
     },
+    referral::{PracticeId, Referral, ServiceId},
 };
 
 fn main() {
@@ -42,39 +43,19 @@ fn directory(size: usize) -> Directory {
     Directory::new((0..size).filter_map(copy).collect())
 }
 
-fn referral() -> Referral {
-    let text = "84F widowed, lives alone in an upstairs flat, son abroad. Would love a regular visitor or someone to \
-                ring for a chat. No SI. Agrees to referral, best after 11.";
-    Referral {
-        source: Source { practice: "bench".into(), request: "1".to_owned(), task: None, version: "1".to_owned() },
-        status: RequestStatus::Active,
-        authored: None,
-        priority: Priority::Routine,
-        patient: Patient {
-            birth_date: Some(date(1942, 1, 6)),
-            gender: Some(Gender::Female),
-            address: Some(Address {
-                lines: Vec::new(),
-                city: Some("Leeds".to_owned()),
-                postcode: Some("LS15 7DJ".to_owned()),
-            }),
-            ..Patient::default()
-        },
-        practice_name: None,
-        requester: None,
-        reasons: vec![Reason { from: ReasonFrom::Note, code: None, text: text.to_owned() }],
-        consent: Consent::Given,
-        safe_contact: SafeContact::Open,
-        sharing: Sharing::CodesOnly,
-        baseline: None,
+/// A widowed woman of 84 who would love a visitor.
+fn referral() -> Option<Referral> {
+    let (text, practice) = (include_str!("../tests/eval/referrals/D001.json"), PracticeId::new("bench"));
+    match referral_from_bundle(text, &practice, &Mappings::builtin().ok()?, Timestamp::UNIX_EPOCH).ok()? {
+        Input::Readable(referral, _) => Some(*referral),
+        Input::Unreadable(..) => None,
     }
 }
 
 #[divan::bench(args = [300, 5_000, 50_000], sample_count = 50)]
 fn match_one_referral(bencher: Bencher<'_, '_>, size: usize) {
     let directory = directory(size);
-    let referral = referral();
-    let Ok(matcher) = Matcher::built_in() else { return };
+    let (Some(referral), Ok(matcher)) = (referral(), Matcher::built_in()) else { return };
     bencher.bench_local(|| black_box(matcher.match_referral(&referral, &directory, date(2026, 11, 24))));
 }
 

@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, output};
 use crate::clock::Clock;
-use crate::service::{Wellbridge, assemble};
+use crate::service::assemble;
 use crate::settings::Settings;
 use crate::{jobs, web};
 
 pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
     start_logging();
     let listen = settings.web.listen;
-    let service = Arc::new(Wellbridge::new(assemble::parts(settings, Clock::System).await?).await?);
+    let service = Arc::new(assemble::service(settings, Clock::System).await?);
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}: is another program there? Set web.listen or WELLBRIDGE__WEB__LISTEN")
     })?;

@@ -93,12 +93,12 @@ pub async fn open(listen: SocketAddr) -> Result<Running, DemoError> {
         chapel_row: base(0),
         mill_pond: base(1),
     })?;
-    let parts = assemble::parts(settings, clock).await?;
-    for feed in parts.settings.feeds.values() {
-        let read = jobs::sync::whole(&parts.store, feed, parts.clock.now(), |_, _| ()).await;
+    let service = Arc::new(assemble::service(settings, clock).await?);
+    for feed in service.settings.feeds.values() {
+        let read = jobs::sync::whole(&service.store, feed, service.clock.now(), |_, _| ()).await;
         read.map_err(|why| DemoError::NoDirectory(why.to_string()))?;
     }
-    let service = Arc::new(Wellbridge::new(parts).await?);
+    service.refresh_directory().await?;
     let jobs = jobs::start(&service).await?;
     let stage = Arc::new(Stage { service, mail, stories: stories()?, practices, address });
     let stop = CancellationToken::new();

@@ -162,28 +162,11 @@ fn address(words: &str, patient: &Patient) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
-
     use super::*;
-    use crate::referral::content::{Address, ContactPoint, ContactSystem};
+    use crate::web::testing::referral;
 
     fn patient() -> Patient {
-        Patient {
-            nhs_number: NhsNumber::parse("9990300127").ok(),
-            name: Some("Mrs Fatima May Osei-Hall".to_owned()),
-            birth_date: Some(date(1942, 1, 6)),
-            address: Some(Address {
-                lines: vec!["14 Chapel Lane".to_owned()],
-                city: Some("Leeds".to_owned()),
-                postcode: Some("LS6 3BN".to_owned()),
-            }),
-            contacts: vec![ContactPoint {
-                system: ContactSystem::Phone,
-                value: "0113 496 0123".to_owned(),
-                kind: None,
-            }],
-            ..Patient::default()
-        }
+        Patient { name: Some("Mrs Fatima May Osei-Hall".to_owned()), ..referral().patient }
     }
 
     #[test]

@@ -2,11 +2,9 @@
 //!
 //! Okapi BM25 (k1 = 1.2, b = 0.75) over stems; a word in a service's name counts as three.
 
-use std::collections::HashMap;
-
 use super::{
     Service,
-    words::{Term, Token, tokens},
+    words::{ByTerm, Term, Token, Vocabulary},
 };
 
 const K1: f32 = 1.2;
@@ -26,7 +24,7 @@ pub struct Document {
 }
 
 impl Document {
-    fn of(service: &Service) -> Self {
+    fn of(service: &Service, vocabulary: &mut Vocabulary) -> Self {
         let mut text = service.name.clone();
         let name_end = text.len();
         let rest = [Some(&service.description), service.eligibility.as_ref(), service.application_process.as_ref()];
@@ -34,7 +32,7 @@ impl Document {
             text.push('\n');
             text.push_str(part);
         }
-        let tokens = tokens(&text);
+        let tokens = vocabulary.tokens(&text);
         let name_tokens = tokens.iter().take_while(|t| t.start as usize <= name_end).count();
         Self { text, tokens, name_tokens }
     }
@@ -44,7 +42,7 @@ impl Document {
 #[derive(Clone, Debug, Default)]
 pub struct Index {
     documents: Vec<Document>,
-    postings: HashMap<Term, Vec<(u32, u16)>>,
+    postings: ByTerm<Vec<(u32, u16)>>,
     /// `k1 * (1 - b + b * length / average)`, a service each.
     norms: Vec<f32>,
 }
@@ -52,19 +50,21 @@ pub struct Index {
 impl Index {
     /// Reads every service once.
     pub fn build(services: &[Service]) -> Self {
-        let documents: Vec<Document> = services.iter().map(Document::of).collect();
-        let mut postings: HashMap<Term, Vec<(u32, u16)>> = HashMap::new();
+        let mut vocabulary = Vocabulary::default();
+        let documents: Vec<Document> = services.iter().map(|s| Document::of(s, &mut vocabulary)).collect();
+        let mut postings: ByTerm<Vec<(u32, u16)>> = ByTerm::default();
+        let mut counts: ByTerm<u16> = ByTerm::default();
         for (number, document) in (0u32..).zip(&documents) {
-            let mut counts: HashMap<Term, u16> = HashMap::new();
             for (i, token) in document.tokens.iter().enumerate() {
                 let by = if i < document.name_tokens { NAME_COUNTS } else { 1 };
                 let count = counts.entry(token.term).or_default();
                 *count = count.saturating_add(by);
             }
-            for (term, count) in counts {
+            for (term, count) in counts.drain() {
                 postings.entry(term).or_default().push((number, count));
             }
         }
+        postings.values_mut().for_each(Vec::shrink_to_fit);
         let lengths = documents.iter().map(|d| as_f32(d.tokens.len()));
         let average = (lengths.clone().sum::<f32>() / as_f32(documents.len().max(1))).max(1.0);
         let norms = lengths.map(|l| K1 * (1.0 - B + B * l / average)).collect();

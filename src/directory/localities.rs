@@ -4,12 +4,12 @@
 //! stands for the middle of their positions; a name spread over a town (the town's own) is no neighbourhood, though it
 //! is known as a place.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::{
     Service,
-    words::{Term, Token, tokens},
+    words::{ByTerm, Term, Token, tokens},
 };
 
 /// Kilometres within which most services of a neighbourhood lie.
@@ -22,7 +22,7 @@ const DEGREE_KM: f64 = 111.2;
 /// Names and positions, (latitude, longitude) in degrees WGS84.
 #[derive(Clone, Debug, Default)]
 pub struct Localities {
-    by_first: HashMap<Term, Vec<Locality>>,
+    by_first: ByTerm<Vec<Locality>>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +46,8 @@ pub struct Named {
 impl Localities {
     /// Reads the names of areas, towns and addresses of all services; those that say where they are tell where that is.
     pub fn learn(services: &[Service]) -> Self {
-        let mut seen: HashMap<String, Vec<(f64, f64)>> = HashMap::new();
+        // In the order of names, so that of two written alike the same one always stands.
+        let mut seen: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
         for service in services {
             let position = service.places.iter().find_map(|p| p.position);
             let areas = service.areas.iter().flat_map(|a| a.split([',', '&', '/']));
@@ -56,14 +57,14 @@ impl Localities {
             names.sort_unstable();
             names.dedup();
             for name in names {
-                seen.entry(name.to_owned()).or_default().extend(position);
+                seen.entry(name).or_default().extend(position);
             }
         }
-        let mut by_first: HashMap<Term, Vec<Locality>> = HashMap::new();
+        let mut by_first: ByTerm<Vec<Locality>> = ByTerm::default();
         for (name, positions) in seen {
             let common = positions.len() > (services.len() / ONE_IN).max(6);
             let position = middle(&positions).filter(|_| !common);
-            let words: Vec<Term> = tokens(&name).iter().map(|t| t.exact).collect();
+            let words: Vec<Term> = tokens(name).iter().map(|t| t.exact).collect();
             if let Some(first) = words.first() {
                 by_first.entry(*first).or_default().push(Locality { words, position });
             }
@@ -148,5 +149,14 @@ mod tests {
         assert_eq!(words, [(3, 3), (5, 6)]);
         let places: Vec<RangeInclusive<usize>> = localities.places(&tokens(text)).collect();
         assert_eq!(places, [3..=3, 5..=6, 8..=8, 10..=10], "the town is a place, and so is a name without its capital");
+    }
+
+    #[test]
+    fn of_two_neighbourhoods_written_alike_the_same_one_always_stands() {
+        for _ in 0..20 {
+            let localities = Localities::learn(&[at("Mill-Hill", 53.9, -1.6), at("Mill Hill", 53.8, -1.5)]);
+            let text = "Come to Mill Hill";
+            assert_eq!(localities.named(text, &tokens(text))[0].position, (53.8, -1.5));
+        }
     }
 }

@@ -3,11 +3,35 @@
 //! One tokeniser for both sides, referrals and services, so that a phrase of `mappings/` means the same in either.
 //! A token remembers where it stood, so that a rule can quote the very words that earned it.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use rust_stemmers::{Algorithm, Stemmer};
 
 /// A stem or a word, as a 32-bit FNV-1a hash: small, comparable across directories, the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term(u32);
+
+/// What is kept for each of many terms.
+pub type ByTerm<V> = HashMap<Term, V, BuildHasherDefault<Spread>>;
+
+/// Hashes a [`Term`], which is a hash already: only its bits are spread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u32(u32::from(byte)));
+    }
+
+    fn write_u32(&mut self, part: u32) {
+        self.0 = (self.0 ^ u64::from(part)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(32)
+    }
+}
 
 /// What stands between a token and the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +74,32 @@ pub fn term(word: &str) -> Term {
 /// All words of a text, in order. `d/c` and `w/d` stay one word, as doctors write them; `3+` is the word `3`.
 pub fn tokens(text: &str) -> Vec<Token> {
     let stemmer = Stemmer::create(Algorithm::English);
+    split(text, |word| Term(hash(&stemmer.stem(word))))
+}
+
+/// Reads many texts: a word's stem, costly to find, is found once.
+#[derive(Debug, Default)]
+pub struct Vocabulary {
+    stems: HashMap<Box<str>, Term>,
+}
+
+impl Vocabulary {
+    /// As [`tokens`], in no more memory than they need.
+    pub fn tokens(&mut self, text: &str) -> Vec<Token> {
+        let stemmer = Stemmer::create(Algorithm::English);
+        let mut found = split(text, |word| {
+            self.stems.get(word).copied().unwrap_or_else(|| {
+                let stem = Term(hash(&stemmer.stem(word)));
+                self.stems.insert(word.into(), stem);
+                stem
+            })
+        });
+        found.shrink_to_fit();
+        found
+    }
+}
+
+fn split(text: &str, mut stem: impl FnMut(&str) -> Term) -> Vec<Token> {
     let mut found = Vec::with_capacity(text.len() / 6);
     let mut gap = Gap::Stop;
     let mut word = String::new();
@@ -73,8 +123,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
             end = at + next.len_utf8();
             chars.next();
         }
-        let term = Term(hash(&stemmer.stem(&word)));
-        found.push(Token { term, exact: Term(hash(&word)), start: offset(start), end: offset(end), gap });
+        found.push(Token { term: stem(&word), exact: Term(hash(&word)), start: offset(start), end: offset(end), gap });
         gap = Gap::Space;
     }
     found
@@ -136,6 +185,14 @@ mod tests {
         assert_eq!(term("walks"), term("Walking"));
         assert_eq!(term("doesn't"), term("doesnt"));
         assert_ne!(term("walk"), term("work"));
+    }
+
+    #[test]
+    fn a_vocabulary_reads_as_everybody_does() {
+        let mut vocabulary = Vocabulary::default();
+        for text in ["Walks, walking and WALKED: a walk on St John's Way.", "A walk d/c 2.50, doesn\u{2019}t", ""] {
+            assert_eq!(vocabulary.tokens(text), tokens(text));
+        }
     }
 
     #[test]

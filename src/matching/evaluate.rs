@@ -1,13 +1,9 @@
 //! Evaluation: the answer to each referral as one JSON line, for `score.py` and for anybody's own judging.
 
-use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Decision, Match, Matcher};
-use crate::{
-    directory::Directory,
-    referral::{NeedCode, Referral, ServiceId},
-};
+use super::{Decision, Match};
+use crate::referral::{NeedCode, ServiceId};
 
 /// One line of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -51,17 +47,4 @@ impl Line {
             needs: found.needs.iter().map(|n| n.need.clone()).collect(),
         }
     }
-}
-
-/// Matches every referral and gives a line each, in order.
-pub fn evaluate<'r>(
-    matcher: &Matcher,
-    directory: &Directory,
-    today: Date,
-    referrals: impl IntoIterator<Item = (&'r str, &'r Referral)>,
-) -> Vec<Line> {
-    referrals
-        .into_iter()
-        .map(|(name, referral)| Line::of(name, &matcher.match_referral(referral, directory, today)))
-        .collect()
 }

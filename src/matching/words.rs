@@ -4,9 +4,7 @@
 //! The notation: words in any form (`walks` finds *walking*), `=word` in this form only; `(a|b)` for one or the other,
 //! an empty branch for "may be left out"; `~` for up to three other words between. A phrase never crosses the end of a sentence.
 
-use std::collections::HashMap;
-
-use crate::directory::words::{Gap, Term, Token, term, tokens};
+use crate::directory::words::{ByTerm, Gap, Term, Token, term, tokens};
 
 /// How many words a `~` may stand for.
 const SLACK: usize = 3;
@@ -78,9 +76,9 @@ pub struct Hit<'p, T> {
 #[derive(Clone, Debug)]
 pub struct Phrases<T> {
     /// By each word a phrase may begin with, in any form.
-    by_stem: HashMap<Term, Vec<u32>>,
+    by_stem: ByTerm<Vec<u32>>,
     /// The same for words in one form only.
-    by_word: HashMap<Term, Vec<u32>>,
+    by_word: ByTerm<Vec<u32>>,
     compiled: Vec<Phrase<T>>,
 }
 
@@ -108,7 +106,7 @@ enum Op {
 
 impl<T> Default for Phrases<T> {
     fn default() -> Self {
-        Self { by_stem: HashMap::new(), by_word: HashMap::new(), compiled: Vec::new() }
+        Self { by_stem: ByTerm::default(), by_word: ByTerm::default(), compiled: Vec::new() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Parts;
+use super::{InUse, Wellbridge};
 use crate::clock::Clock;
 use crate::effect::EffectError;
 use crate::matching::Matcher;
@@ -63,8 +63,8 @@ pub enum AssembleError {
     },
 }
 
-/// Everything `serve` needs. Takes the data directory for this process alone.
-pub async fn parts(settings: Settings, clock: Clock) -> Result<Parts, AssembleError> {
+/// Everything `serve` needs, with the directory as it was last synced. Takes the data directory for this process alone.
+pub async fn service(settings: Settings, clock: Clock) -> Result<Wellbridge, AssembleError> {
     let Database::Sqlite(file) = &settings.database;
     let store = Store::open_file(&settings.data_dir, file).await?;
     let link_key = ServerKey::open(&settings.web, &settings.data_dir)
@@ -74,7 +74,10 @@ pub async fn parts(settings: Settings, clock: Clock) -> Result<Parts, AssembleEr
     let templates = Templates::load(settings.templates.as_deref()).map_err(AssembleError::Templates)?;
     let mailer = mailer(&settings)?;
     let practices = practices(&settings, &clock)?;
-    Ok(Parts { settings, store, clock, matcher, mailer, templates, link_key, practices })
+    let in_use = InUse::default();
+    let service = Wellbridge { settings, store, clock, matcher, mailer, templates, link_key, practices, in_use };
+    service.refresh_directory().await?;
+    Ok(service)
 }
 
 /// The mail door.

@@ -6,7 +6,7 @@
 pub mod assemble;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
@@ -39,9 +39,29 @@ pub struct Wellbridge {
     pub link_key: ServerKey,
     /// The practices' systems.
     pub practices: BTreeMap<PracticeId, Arc<dyn PracticeSystem>>,
-    directory: RwLock<Arc<Directory>>,
+    /// The directory that matching reads.
+    pub in_use: InUse,
+}
+
+/// The directory as it was last synced, replaced as a whole; empty until it was first read from the store.
+#[derive(Debug, Default)]
+pub struct InUse {
+    synced: RwLock<Synced>,
+    /// Held while it is read anew: of many jobs that notice a sync at once, one reads and the others wait for it.
+    reading: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Synced {
+    directory: Arc<Directory>,
     /// When the newest sync in it was; a sync by another process (`directory sync`) is noticed by it.
-    synced: Mutex<Option<Timestamp>>,
+    at: Option<Timestamp>,
+}
+
+impl InUse {
+    fn is_of(&self, sync: Option<Timestamp>) -> bool {
+        self.synced.read().unwrap_or_else(PoisonError::into_inner).at == sync
+    }
 }
 
 impl std::fmt::Debug for Wellbridge {
@@ -50,67 +70,25 @@ impl std::fmt::Debug for Wellbridge {
     }
 }
 
-/// The parts that differ between a real service, the demo and a test.
-#[expect(missing_debug_implementations, reason = "holds keys")]
-pub struct Parts {
-    /// What was configured.
-    pub settings: Settings,
-    /// Open.
-    pub store: Store,
-    /// The machine's, or one that can be moved.
-    pub clock: Clock,
-    /// With the mappings that were checked.
-    pub matcher: Matcher,
-    /// Ready to send.
-    pub mailer: Mailer,
-    /// Checked.
-    pub templates: Templates,
-    /// Read or made at the first start.
-    pub link_key: ServerKey,
-    /// One for each practice in `settings`.
-    pub practices: BTreeMap<PracticeId, Arc<dyn PracticeSystem>>,
-}
-
 impl Wellbridge {
-    /// Puts the parts together and reads the directory as it was last synced.
-    pub async fn new(parts: Parts) -> Result<Self, StoreError> {
-        let service = Self {
-            settings: parts.settings,
-            store: parts.store,
-            clock: parts.clock,
-            matcher: parts.matcher,
-            mailer: parts.mailer,
-            templates: parts.templates,
-            link_key: parts.link_key,
-            practices: parts.practices,
-            directory: RwLock::new(Arc::new(Directory::new(Vec::new()))),
-            synced: Mutex::new(None),
-        };
-        service.refresh_directory().await?;
-        Ok(service)
-    }
-
     /// The directory as it was last synced; a snapshot that stays whole however long it is held.
     pub fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Reads the directory anew from the store: after a sync.
-    pub async fn reload_directory(&self) -> Result<(), StoreError> {
-        let fresh = Arc::new(Directory::new(self.store.services().await?));
-        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+        Arc::clone(&self.in_use.synced.read().unwrap_or_else(PoisonError::into_inner).directory)
     }
 
     /// Reads the directory anew where a feed was synced since it was read, by whatever process.
     pub async fn refresh_directory(&self) -> Result<(), StoreError> {
+        if self.in_use.is_of(self.store.newest_sync().await?) {
+            return Ok(());
+        }
+        let _reading = self.in_use.reading.lock().await;
         let newest = self.store.newest_sync().await?;
-        if *self.synced.lock().unwrap_or_else(PoisonError::into_inner) == newest {
+        if self.in_use.is_of(newest) {
             return Ok(());
         }
         // Noted only once it was read: a reading that fails is tried again at the next look.
-        self.reload_directory().await?;
-        *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = newest;
+        let directory = Arc::new(Directory::new(self.store.services().await?));
+        *self.in_use.synced.write().unwrap_or_else(PoisonError::into_inner) = Synced { directory, at: newest };
         Ok(())
     }
 

@@ -5,31 +5,7 @@ use std::{collections::BTreeMap, fs, time::Duration};
 use super::*;
 
 /// The smallest settings that start.
-const SMALL: &str = r#"
-[web]
-public_url = "https://wellbridge.example"
-
-[mail]
-host = "smtp.leeds.example"
-from = "Leeds Wellbeing <referrals@leeds.example>"
-
-[programmes.leeds]
-name = "Leeds Wellbeing Coordinators"
-phone = "0113 496 0100"
-mode = "propose"
-duty_address = "duty@leeds.example"
-second_duty_address = "lead@leeds.example"
-
-[practices.burton-croft]
-name = "Burton Croft Surgery"
-programme = "leeds"
-fhir = "https://fhir.burton-croft.example/r4"
-organisation = "Organization/wellbridge"
-
-[directory.feeds.city]
-kind = "file"
-path = "directory.json"
-"#;
+const SMALL: &str = include_str!("testdata/small.toml");
 
 fn load(text: &str) -> Result<Settings, SettingsError> {
     load_env(text, &[])

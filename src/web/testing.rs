@@ -1,117 +1,46 @@
 //! A small world for tests of pages: the real router and store in a temporary directory, a clock that stands, and a
 //! practice's system that is a value in memory.
 
+mod fixtures;
+mod practice;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use jiff::{SignedDuration, Timestamp, civil::date};
+use jiff::{SignedDuration, Timestamp};
 use tower::ServiceExt as _;
 
 use crate::clock::Clock;
-use crate::directory::{Organisation, Service};
-use crate::effect::EffectError;
-use crate::matching::{Candidate, Decision, Evidence, Excluded, Match, Matcher, NeedMatch, Reasoned};
+use crate::matching::Matcher;
 use crate::partner::mailer::Mailer;
 use crate::partner::offering::{self, Asking, partner_of};
 use crate::partner::templates::Templates;
 use crate::partner::token::ServerKey;
-use crate::practice::{
-    ClinicalFiling, Input, Page, PollFrom, PracticeSystem, RawFhir, Receipt, TaskStanding, TaskWritten,
-};
+use crate::practice::{PracticeSystem, RawFhir};
 use crate::random;
-use crate::referral::content::{
-    Address, Consent, ContactPoint, ContactSystem, Language, Patient, Priority, Reason, ReasonFrom, RequestStatus,
-    Requester,
-};
 use crate::referral::episode::{Actor, Episode};
 use crate::referral::event::{Event, Place, Placed};
 use crate::referral::facts::{ConsentPolicy, facts};
-use crate::referral::{
-    NeedCode, NhsNumber, OfferId, ProgrammeId, Referral, ReferralId, SafeContact, ServiceId, Sharing, Source,
-};
-use crate::service::{Parts, Wellbridge};
+use crate::referral::{NeedCode, OfferId, ProgrammeId, Referral, ReferralId};
+use crate::service::{InUse, Wellbridge};
 use crate::settings::{ConfigFile, LoadFrom, Settings};
 use crate::store::{Account, Appended, Confirmation, Store};
 
-const SETTINGS: &str = r#"
-[web]
-public_url = "https://wellbridge.example"
-
-[mail]
-host = "smtp.leeds.example"
-from = "Leeds Wellbeing <referrals@leeds.example>"
-
-[programmes.leeds]
-name = "Leeds Wellbeing Coordinators"
-phone = "0113 496 0100"
-mode = "propose"
-duty_address = "duty@leeds.example"
-second_duty_address = "lead@leeds.example"
-
-[programmes.york]
-name = "York Wellbeing"
-phone = "01904 496 010"
-mode = "propose"
-duty_address = "duty@york.example"
-second_duty_address = "lead@york.example"
-
-[practices.burton-croft]
-name = "Burton Croft Surgery"
-programme = "leeds"
-fhir = "https://fhir.burton-croft.example/r4"
-organisation = "Organization/wellbridge"
-
-[practices.minster]
-name = "Minster Practice"
-programme = "york"
-fhir = "https://fhir.minster.example/r4"
-organisation = "Organization/wellbridge"
-
-[directory.feeds.city]
-kind = "file"
-path = "directory.json"
-"#;
+pub(crate) use fixtures::referral;
+use fixtures::{SETTINGS, directory, matched};
+use practice::FakePractice;
 
 /// The session token of forms that [`World::post`] sends for a coordinator.
 pub(crate) const CSRF: &str = "csrf-of-the-test-session";
 /// What the coordinator's browser holds.
-pub(crate) const DESK_SECRET: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
+const DESK_SECRET: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
+const YORK_SECRET: &str = "00000000000000000000000000000000000000000000000000000000000000bb";
 /// The word-of-mouth need of the fixtures.
 pub(crate) const NEED: &str = "befriending";
-
-/// A practice's system in memory.
-pub(crate) struct FakePractice {
-    pub(crate) holds: Mutex<Option<Referral>>,
-    pub(crate) down: AtomicBool,
-}
-
-#[async_trait::async_trait]
-impl PracticeSystem for FakePractice {
-    async fn poll(&self, _: &PollFrom) -> Result<Page, EffectError> {
-        Ok(Page { inputs: Vec::new(), matches: 0, total: None, missing: 0, server_time: None, next: None })
-    }
-    async fn read(&self, _: &Source) -> Result<Input, EffectError> {
-        if self.down.load(Ordering::SeqCst) {
-            return Err(EffectError::retry("the practice's system does not answer"));
-        }
-        let held = self.holds.lock().unwrap().clone();
-        Ok(Input::Readable(Box::new(held.unwrap()), RawFhir { documents: vec!["{}".to_owned()], task_version: None }))
-    }
-    async fn file(&self, _: &ClinicalFiling) -> Result<Receipt, EffectError> {
-        Ok(Receipt::Filed(Vec::new()))
-    }
-    async fn keep_task(&self, _: &TaskStanding) -> Result<TaskWritten, EffectError> {
-        Ok(TaskWritten { id: "1".to_owned(), version: None })
-    }
-    async fn check(&self) -> Result<String, EffectError> {
-        Ok("in memory".to_owned())
-    }
-}
 
 /// A page as a browser sees it.
 #[derive(Debug)]
@@ -156,96 +85,6 @@ pub(crate) fn start() -> Timestamp {
     "2026-12-01T10:00:00Z".parse().unwrap()
 }
 
-/// A service that does home visits, and one with a name that would be HTML.
-fn directory() -> Vec<Service> {
-    let service = |id: &str, name: &str, organisation: &str| Service {
-        id: ServiceId::from(id),
-        name: name.to_owned(),
-        description: "Company at home, once a week.".to_owned(),
-        organisation: Organisation {
-            id: format!("org-{id}"),
-            name: organisation.to_owned(),
-            email: Some(format!("{id}@charity.example")),
-        },
-        application_process: Some("Any professional may refer by email.".to_owned()),
-        phones: vec!["0113 496 0200".to_owned()],
-        ..Service::default()
-    };
-    vec![
-        service("visits", "Tea and Company", "Chapel Neighbours"),
-        service("hostile", "<script>alert(1)</script> Friends", "Old & Wise"),
-        service("far", "Far Friends", "Far Away Trust"),
-    ]
-}
-
-/// A referral as the practice wrote it.
-pub(crate) fn referral() -> Referral {
-    Referral {
-        source: Source {
-            practice: "burton-croft".into(),
-            request: "sr-1".to_owned(),
-            task: None,
-            version: "1".to_owned(),
-        },
-        status: RequestStatus::Active,
-        authored: Some(start()),
-        priority: Priority::Routine,
-        patient: Patient {
-            nhs_number: NhsNumber::parse("9990300127").ok(),
-            name: Some("Alison Barraclough".to_owned()),
-            birth_date: Some(date(1942, 1, 6)),
-            address: Some(Address {
-                lines: vec!["14 Chapel Lane".to_owned()],
-                city: Some("Leeds".to_owned()),
-                postcode: Some("LS6 3BN".to_owned()),
-            }),
-            contacts: vec![ContactPoint {
-                system: ContactSystem::Phone,
-                value: "0113 496 0123".to_owned(),
-                kind: Some("home".to_owned()),
-            }],
-            languages: vec![Language { tag: Some("en".to_owned()), name: "English".to_owned() }],
-            ..Patient::default()
-        },
-        practice_name: Some("Burton Croft Surgery".to_owned()),
-        requester: Some(Requester { name: "Dr P. Nair".to_owned(), phone: None }),
-        reasons: vec![Reason {
-            from: ReasonFrom::Note,
-            code: None,
-            text: "Lonely since her husband died in spring. <script>alert('gp')</script> Used to sing in a choir."
-                .to_owned(),
-        }],
-        consent: Consent::Given,
-        safe_contact: SafeContact::Only("mornings, let it ring for long".to_owned()),
-        sharing: Sharing::Full,
-        baseline: None,
-    }
-}
-
-fn matched() -> Match {
-    let why = |sentence: &str| Reasoned { sentence: sentence.to_owned(), quote: None };
-    let candidate = |id: &str| Candidate {
-        service: id.into(),
-        why: vec![why("Visits people at home who are lonely.")],
-        careful: vec![why("Nobody has checked this entry for a year.")],
-        distance_km: Some(1.4),
-        takes_email: true,
-        machine_may: true,
-    };
-    Match {
-        decision: Decision::Auto,
-        hold: None,
-        safety: Vec::new(),
-        needs: vec![NeedMatch {
-            need: NEED.into(),
-            shown_by: vec![Evidence { quote: "Lonely since her husband died".to_owned(), rule: "lonely".to_owned() }],
-            candidates: vec![candidate("visits"), candidate("hostile")],
-            excluded: vec![Excluded { service: "far".into(), why: why("Takes only people who live in York.") }],
-        }],
-        offer: Some("visits".into()),
-    }
-}
-
 impl World {
     /// A world with one coordinator of Leeds, nothing referred yet.
     pub(crate) async fn new() -> Self {
@@ -267,7 +106,7 @@ impl World {
         let load = LoadFrom { file: ConfigFile::Text(settings), env: BTreeMap::new() };
         let settings = Settings::load(&load).unwrap();
         let store = Store::open(&dir).await.unwrap();
-        let practice = Arc::new(FakePractice { holds: Mutex::new(None), down: AtomicBool::new(false) });
+        let practice = Arc::new(FakePractice::default());
         let mut tx = store.begin().await.unwrap();
         tx.add_feed_page("city", "1", &directory()).await.unwrap();
         tx.place_feed("city", "1", start()).await.unwrap();
@@ -286,7 +125,7 @@ impl World {
         tx.commit().await.unwrap();
         let as_port = Arc::clone(&practice) as Arc<dyn PracticeSystem>;
         let mailer = Mailer::new(&settings.mail).unwrap();
-        let parts = Parts {
+        let service = Wellbridge {
             settings,
             store,
             clock: Clock::fixed(start()),
@@ -295,8 +134,10 @@ impl World {
             templates: Templates::load(None).unwrap(),
             link_key: ServerKey::from_bytes(&[7; 32]),
             practices: BTreeMap::from([("burton-croft".into(), as_port)]),
+            in_use: InUse::default(),
         };
-        let service = Arc::new(Wellbridge::new(parts).await.unwrap());
+        service.refresh_directory().await.unwrap();
+        let service = Arc::new(service);
         Self { router: super::router(Arc::clone(&service)), service, practice, dir }
     }
 
@@ -405,8 +246,6 @@ impl World {
         self.post(action, &all, cookie).await
     }
 }
-
-const YORK_SECRET: &str = "00000000000000000000000000000000000000000000000000000000000000bb";
 
 /// The cookie of Amira, who belongs to Leeds.
 pub(crate) fn leeds() -> String {

@@ -21,37 +21,22 @@ impl Drop for Folder {
     }
 }
 
-/// Everything on ports where nobody listens.
-const SETTINGS: &str = r#"
-data_dir = "data"
-
-[web]
-listen = "127.0.0.1:0"
-public_url = "http://127.0.0.1:8080"
-
-[mail]
-host = "127.0.0.1"
-port = 1
-tls = "none"
-from = "Leeds Wellbeing <referrals@leeds.example>"
-
-[programmes.leeds]
-name = "Leeds Wellbeing Coordinators"
-phone = "0113 496 0100"
-mode = "propose"
-duty_address = "duty@leeds.example"
-second_duty_address = "lead@leeds.example"
-
-[practices.burton-croft]
-name = "Burton Croft Surgery"
-programme = "leeds"
-fhir = "http://127.0.0.1:1/r4"
-organisation = "Organization/wellbridge"
-
-[directory.feeds.city]
-kind = "file"
-path = "no-such-file.json"
-"#;
+/// The smallest settings, with everything on ports of this machine where nobody listens.
+fn settings() -> String {
+    let small = include_str!("../../src/settings/testdata/small.toml");
+    [
+        ("[web]\n", "[web]\nlisten = \"127.0.0.1:0\"\n"),
+        ("https://wellbridge.example", "http://127.0.0.1:8080"),
+        ("host = \"smtp.leeds.example\"", "host = \"127.0.0.1\"\nport = 1\ntls = \"none\""),
+        ("https://fhir.burton-croft.example", "http://127.0.0.1:1"),
+        ("directory.json", "no-such-file.json"),
+    ]
+    .into_iter()
+    .fold(small.to_owned(), |text, (usual, here)| {
+        assert!(text.contains(usual), "{usual}");
+        text.replace(usual, here)
+    })
+}
 
 impl Folder {
     fn with(settings: &str) -> Self {
@@ -87,7 +72,7 @@ impl Folder {
 
 #[test]
 fn settings_that_cannot_be_used_end_a_command_with_2_and_say_which() {
-    let folder = Folder::with(&SETTINGS.replace("duty_address = \"duty@leeds.example\"\n", ""));
+    let folder = Folder::with(&settings().replace("duty_address = \"duty@leeds.example\"\n", ""));
     let ended = folder.run(&["referrals", "list"]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.err.contains("programmes.leeds") && ended.err.contains("duty_address"), "{ended:?}");
@@ -96,7 +81,7 @@ fn settings_that_cannot_be_used_end_a_command_with_2_and_say_which() {
 
 #[test]
 fn check_shows_bad_settings_as_a_line_that_is_not_well() {
-    let folder = Folder::with(&SETTINGS.replace("mode = \"propose\"\n", ""));
+    let folder = Folder::with(&settings().replace("mode = \"propose\"\n", ""));
     let ended = folder.run(&["check", "--json"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let lines = ended.json();
@@ -106,7 +91,7 @@ fn check_shows_bad_settings_as_a_line_that_is_not_well() {
 
 #[test]
 fn check_names_every_connection_that_does_not_answer_and_leaves_nothing_behind() {
-    let folder = Folder::with(SETTINGS);
+    let folder = Folder::with(&settings());
     let ended = folder.run(&["check", "--json"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let lines = ended.json();
@@ -133,7 +118,7 @@ fn check_names_every_connection_that_does_not_answer_and_leaves_nothing_behind()
 
 #[test]
 fn check_says_that_the_bank_holidays_run_out() {
-    let folder = Folder::with(&format!("bank_holidays = \"old.toml\"\n{SETTINGS}"));
+    let folder = Folder::with(&format!("bank_holidays = \"old.toml\"\n{}", settings()));
     std::fs::write(folder.0.join("old.toml"), "from = \"2024-01-01\"\nuntil = \"2025-12-31\"\n[days]\n").unwrap();
     let ended = folder.run(&["check", "--json"]);
     let lines = ended.json();
@@ -144,7 +129,7 @@ fn check_says_that_the_bank_holidays_run_out() {
 
 #[test]
 fn a_wrong_argument_ends_with_2_and_names_the_right_ones() {
-    let folder = Folder::with(SETTINGS);
+    let folder = Folder::with(&settings());
     let ended = folder.run(&["referrals", "list", "--state", "lost"]);
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains("held") && ended.err.contains("withdrawn"), "{ended:?}");
@@ -158,7 +143,7 @@ fn a_wrong_argument_ends_with_2_and_names_the_right_ones() {
 
 #[test]
 fn what_a_program_reads_is_json_and_nothing_else() {
-    let folder = Folder::with(SETTINGS);
+    let folder = Folder::with(&settings());
     let list = folder.run(&["referrals", "list", "--json"]);
     assert_eq!((list.code, list.json()), (Some(0), Value::Array(Vec::new())), "{list:?}");
     let verified = folder.run(&["ledger", "verify", "--json"]);
@@ -191,7 +176,7 @@ fn help_gives_examples_and_says_what_the_exit_codes_mean() {
 
 #[tokio::test]
 async fn a_password_comes_through_a_pipe_and_a_short_one_changes_nothing() {
-    let folder = Folder::with(SETTINGS);
+    let folder = Folder::with(&settings());
     let add = ["user", "add", "amira", "--name", "Amira Khan", "--programme", "leeds"];
     let ended = folder.piped(&add, "hunter2\n");
     assert_eq!(ended.code, Some(2), "{ended:?}");
@@ -238,7 +223,7 @@ fn code_within(child: &mut Child, seconds: u64, meanwhile: impl Fn(&Child)) -> O
 
 #[test]
 fn told_to_stop_the_service_ends_well_though_somebody_is_connected_and_a_second_one_is_told_that_it_runs() {
-    let folder = Folder::with(SETTINGS);
+    let folder = Folder::with(&settings());
     let (mut child, address) = serve(&folder);
     let _idle = TcpStream::connect(&address).unwrap();
     let second = folder.run(&["serve"]);
@@ -252,7 +237,7 @@ fn told_to_stop_the_service_ends_well_though_somebody_is_connected_and_a_second_
 
 #[test]
 fn told_twice_the_service_ends_at_once_whoever_holds_on() {
-    let folder = Folder::with(SETTINGS);
+    let folder = Folder::with(&settings());
     let (mut child, address) = serve(&folder);
     let mut half = TcpStream::connect(&address).unwrap();
     half.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").unwrap();
@@ -267,7 +252,7 @@ fn terminate_quietly(child: &Child) {
 #[test]
 fn match_tells_nothing_of_where_a_restricted_person_lives() {
     let eval = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/eval");
-    let folder = Folder::with(SETTINGS);
+    let folder = Folder::with(&settings());
     let bundle = std::fs::read_to_string(eval.join("referrals/D001.json")).unwrap();
     let mut bundle: Value = serde_json::from_str(&bundle).unwrap();
     let feed = eval.join("services-feed.json");

@@ -13,6 +13,7 @@
 mod cli;
 mod demo;
 mod lifecycle;
+mod matching;
 mod pages;
 mod peers;
 mod privacy;

@@ -3,6 +3,8 @@
 pub(crate) mod browser;
 pub(crate) mod city;
 pub(crate) mod peers;
+mod people;
+mod plan;
 pub(crate) mod record;
 pub(crate) mod story;
 pub(crate) mod terminal;

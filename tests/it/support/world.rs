@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use riverqueue::RunHandle;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -19,7 +19,6 @@ use toml::Table;
 use wellbridge::clock::Clock;
 use wellbridge::demo::mail_catcher::{CaughtMail, MailCatcher};
 use wellbridge::demo::practice::PretendPractice;
-use wellbridge::desk::accounts;
 use wellbridge::referral::episode::{Episode, Offer};
 use wellbridge::referral::event::Event;
 use wellbridge::referral::{PartnerId, PracticeId, ProgrammeId, ReferralId, UserId};
@@ -29,113 +28,24 @@ use wellbridge::settings::{ConfigFile, LoadFrom, Settings};
 use wellbridge::store::{Confirmation, ListFilter};
 use wellbridge::{jobs, random, web};
 
-use super::browser::{Browser, Page};
 use super::city;
 use super::peers::{Medplum, PATIENCE, judged};
+use super::plan::{set, set_default};
 use super::record::Record;
-use super::story::{OUR_CODE, Sent, Story};
+use super::story::{Sent, Story};
 use super::terminal::{Ended, wellbridge};
 use super::wire::Wire;
 
-/// The duty addresses of the world's programme.
-pub(crate) const DUTY: &str = "duty@leeds.example";
-pub(crate) const SECOND_DUTY: &str = "lead@leeds.example";
-
-/// What a world is to be made of; everything has a usual value.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    settings: Table,
-    feed: Vec<Value>,
-    confirmed: bool,
-    overheard: bool,
-}
-
-impl Plan {
-    /// A programme that lets the machine ask for befriending, with every partner confirmed.
-    pub(crate) fn usual() -> Self {
-        let (system, value) = OUR_CODE;
-        let text = format!(
-            r#"
-            [web]
-            listen = "127.0.0.1:0"
-            [mail]
-            host = "127.0.0.1"
-            tls = "none"
-            from = "Leeds Wellbeing <referrals@leeds.example>"
-            answer_timeout = "5 s"
-            [programmes.leeds]
-            name = "Leeds Wellbeing Coordinators"
-            phone = "0113 496 0100"
-            mode = "auto"
-            auto_needs = ["befriending", "social-groups"]
-            signed_off_by = "Dr A. Example, clinical safety officer"
-            duty_address = "{DUTY}"
-            second_duty_address = "{SECOND_DUTY}"
-            [practices.burton-croft]
-            name = "Burton Croft Surgery"
-            programme = "leeds"
-            organisation = "{system}|{value}"
-            # Real servers stamp changes with the real time while a story's clock runs ahead of it.
-            overlap = "60 days"
-            [directory.feeds.city]
-            kind = "file"
-            "#
-        );
-        Self { settings: text.parse().unwrap(), feed: city::feed(), confirmed: true, overheard: false }
-    }
-
-    /// Sets one value: `programmes.leeds.max_tries`.
-    pub(crate) fn set(mut self, key: &str, value: impl Into<toml::Value>) -> Self {
-        set(&mut self.settings, key, value.into());
-        self
-    }
-
-    /// A coordinator approves everything.
-    pub(crate) fn propose(mut self) -> Self {
-        let programme = self.settings["programmes"]["leeds"].as_table_mut().unwrap();
-        programme.remove("auto_needs");
-        programme.remove("signed_off_by");
-        self.set("programmes.leeds.mode", "propose")
-    }
-
-    /// Another directory.
-    pub(crate) fn feed(self, feed: Vec<Value>) -> Self {
-        Self { feed, ..self }
-    }
-
-    /// Nobody has confirmed a partner yet.
-    pub(crate) fn nobody_confirmed(self) -> Self {
-        Self { confirmed: false, ..self }
-    }
-
-    /// With somebody who listens on the wire between the service and the practice.
-    pub(crate) fn overheard(self) -> Self {
-        Self { overheard: true, ..self }
-    }
-
-    /// Opens the world on the pretend practice.
-    pub(crate) async fn open(self) -> World {
-        let clock = story_clock();
-        let practice = PretendPractice::start(clock.clone()).await.unwrap();
-        let base = practice.base_url().to_owned();
-        World::open(self, clock, &base, Practice::Pretend(practice)).await
-    }
-
-    /// Opens it on Medplum's server; `None` where that is not installed.
-    pub(crate) async fn open_on_medplum(self) -> Option<World> {
-        let medplum = Medplum::start().await?;
-        let base = medplum.base_url().to_owned();
-        Some(World::open(self, story_clock(), &base, Practice::Medplum(medplum)).await)
-    }
-}
+pub(crate) use super::people::Partner;
+pub(crate) use super::plan::{DUTY, Plan, SECOND_DUTY};
 
 /// Two hours ahead of the machine's: what is due in the story is never due for the queue by itself.
-fn story_clock() -> Clock {
+pub(super) fn story_clock() -> Clock {
     Clock::fixed(Clock::System.now() + SignedDuration::from_hours(2))
 }
 
 #[derive(Debug)]
-enum Practice {
+pub(super) enum Practice {
     Pretend(PretendPractice),
     Medplum(#[expect(dead_code, reason = "held for its drop")] Medplum),
 }
@@ -164,7 +74,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    async fn open(plan: Plan, clock: Clock, fhir: &str, practice: Practice) -> Self {
+    pub(super) async fn open(plan: Plan, clock: Clock, fhir: &str, practice: Practice) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("world-{}", random::uuid()));
         std::fs::create_dir_all(&directory).unwrap();
         let feed = directory.join("feed.json");
@@ -251,20 +161,22 @@ impl World {
     pub(crate) async fn next_try(&self, kind: &str) -> Duration {
         const WAIT: &str = "select cast(round((julianday(scheduled_at) - julianday('now')) * 86400) as bigint)
             from river_job where kind = $1 and state = 'retryable' order by scheduled_at limit 1";
-        let file = self.directory.join("wellbridge.sqlite");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
-        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let mut connection = self.look_at_queue().await;
         let seconds: i64 = sqlx::query_scalar(WAIT).bind(kind).fetch_one(&mut connection).await.unwrap();
         Duration::from_secs(seconds.unsigned_abs())
     }
 
     /// How many jobs of this kind are in this state.
     pub(crate) async fn jobs_of(&self, kind: &str, state: &str) -> i64 {
-        let file = self.directory.join("wellbridge.sqlite");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
-        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let mut connection = self.look_at_queue().await;
         let count = sqlx::query_scalar("select count(*) from river_job where kind = $1 and state = $2");
         count.bind(kind).bind(state).fetch_one(&mut connection).await.unwrap()
+    }
+
+    async fn look_at_queue(&self) -> sqlx::SqliteConnection {
+        let file = self.directory.join("wellbridge.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
+        sqlx::ConnectOptions::connect(&options).await.unwrap()
     }
 
     /// A statement past the store, beside the running service: plants (and mends) a fault that only a database has.
@@ -383,24 +295,6 @@ impl World {
         assert_eq!(once.len(), ids.len(), "{ids:?}");
     }
 
-    /// A partner before her mail about an offer.
-    pub(crate) fn partner(&self, offer: &Offer) -> Partner<'_> {
-        let mail = self.offer_mail(offer);
-        Partner { world: self, browser: Browser::new(&self.base), link: link_in(&mail), name: Self::partner_of(offer) }
-    }
-
-    /// A coordinator at her desk, signed in.
-    pub(crate) async fn coordinator(&self) -> Coordinator<'_> {
-        let (store, settings, now) = (&self.service.store, &self.service.settings, self.clock.now());
-        let programmes = vec![ProgrammeId::new("leeds")];
-        accounts::add(store, settings, "jo", "Jo Field", PASSWORD, programmes, now).await.unwrap();
-        let browser = Browser::new(&self.base);
-        let page = browser.open("/desk/sign-in").await;
-        let desk = browser.submit(&page, "/sign-in", &[("user", "jo"), ("password", PASSWORD)]).await;
-        assert!(desk.status.is_success() && desk.path.starts_with("/desk"), "{}", desk.html);
-        Coordinator { world: self, browser, desk }
-    }
-
     /// A coordinator confirmed the partner's address and agreement.
     pub(crate) async fn confirm(&mut self, partner: &str) {
         let programme = ProgrammeId::new("leeds");
@@ -436,146 +330,13 @@ impl Drop for World {
     }
 }
 
-const PASSWORD: &str = "three random words";
-
-/// A Wellbeing Coordinator at her desk.
-pub(crate) struct Coordinator<'a> {
-    world: &'a World,
-    pub(crate) browser: Browser,
-    /// Her worklist as she found it.
-    pub(crate) desk: Page,
-}
-
-impl Coordinator<'_> {
-    /// Opens a referral.
-    pub(crate) async fn opens(&self, sent: &Sent) -> Page {
-        let page = self.browser.open(&format!("/desk/referral/{}", self.world.id(sent).await)).await;
-        assert!(page.status.is_success(), "{}", page.html);
-        page
-    }
-
-    /// "Approve: ask them."
-    pub(crate) async fn approves(&self, sent: &Sent) {
-        let page = self.opens(sent).await;
-        self.browser.submit(&page, "/offer", &[]).await;
-        self.world.drain().await;
-    }
-
-    /// Asks a service of her own choice.
-    pub(crate) async fn asks(&self, sent: &Sent, need: &str, partner: &str) {
-        let id = self.world.id(sent).await;
-        let page =
-            self.browser.open(&format!("/desk/referral/{id}/offer?need={need}&service={partner}-befriending")).await;
-        self.browser.submit(&page, "/offer", &[]).await;
-        self.world.drain().await;
-    }
-}
-
-/// Somebody at a charity who reads her mail and has a browser.
-pub(crate) struct Partner<'a> {
-    world: &'a World,
-    pub(crate) browser: Browser,
-    pub(crate) link: String,
-    pub(crate) name: String,
-}
-
-impl Partner<'_> {
-    /// "Yes, we can help."
-    pub(crate) async fn accepts(&self) {
-        let page = self.browser.open(&self.link).await;
-        self.browser.submit(&page, "/yes", &[]).await;
-        self.world.drain().await;
-    }
-
-    /// Says yes where the page still asks.
-    pub(crate) async fn accepts_if_asked(&self) {
-        let page = self.browser.open(&self.link).await;
-        if page.form("/yes").is_some() {
-            self.browser.submit(&page, "/yes", &[]).await;
-        }
-        self.world.drain().await;
-    }
-
-    /// "No, not this time", for a coded reason.
-    pub(crate) async fn declines(&self, reason: &str, words: &str) {
-        let page = self.browser.open(&format!("{}/no", self.link)).await;
-        self.browser.submit(&page, "/no", &[("reason", reason), ("words", words)]).await;
-        self.world.drain().await;
-    }
-
-    /// Tells how it goes: `started`, `finished`, …
-    pub(crate) async fn tells(&self, what: &str, fields: &[(&str, &str)]) {
-        let page = self.browser.open(&format!("{}/tell/{what}", self.link)).await;
-        let answer = self.browser.submit(&page, &format!("/tell/{what}"), fields).await;
-        assert!(answer.status.is_success(), "{what}: {} {}", answer.status, answer.html);
-        self.world.drain().await;
-    }
-
-    /// Asks for a code, reads it in the mail, types it in, and sees what is then shown.
-    pub(crate) async fn opens_the_person(&self) -> Page {
-        let before = self.world.mails_to_partner(&self.name).len();
-        let page = self.browser.open(&self.link).await;
-        let page = if page.form("/code").is_some() {
-            self.browser.submit(&page, "/code", &[]).await
-        } else {
-            return page;
-        };
-        self.world.drain().await;
-        let mails = self.world.mails_to_partner(&self.name);
-        let Some(mail) = mails.get(before) else { return page };
-        let code = code_in(mail.text.as_deref().unwrap());
-        self.browser.submit(&page, "/open", &[("code", &code)]).await
-    }
-}
-
-/// The link of an offer's mail.
-pub(crate) fn link_in(mail: &CaughtMail) -> String {
-    let text = mail.text.as_deref().expect("the mail has a text part");
-    let links = text.split_whitespace().filter(|word| word.contains("/answer/"));
-    let link = links.map(|word| word.trim_matches(['<', '>', '.', '(', ')'])).find(|word| !word.ends_with("/no"));
-    link.unwrap_or_else(|| panic!("no link in:\n{text}")).to_owned()
-}
-
-/// The six digits of a code's mail (`123 456`).
-fn code_in(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let three = |word: &str| word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
-    let pair = words.windows(2).find(|pair| three(pair[0]) && three(pair[1]));
-    pair.unwrap_or_else(|| panic!("no code in:\n{text}")).concat()
-}
-
 async fn start(settings: &Table, clock: &Clock, listener: TcpListener) -> (Arc<Wellbridge>, Running) {
     let from = LoadFrom { file: ConfigFile::Text(settings.to_string()), env: std::collections::BTreeMap::new() };
     let settings = Settings::load(&from).unwrap_or_else(|error| panic!("{error}"));
-    let parts = assemble::parts(settings, clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
-    let service = Arc::new(Wellbridge::new(parts).await.unwrap());
+    let service = assemble::service(settings, clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+    let service = Arc::new(service);
     let jobs = jobs::start(&service).await.unwrap_or_else(|error| panic!("{error}"));
     let stop = CancellationToken::new();
     let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
     (service, Running { jobs, pages, stop })
-}
-
-fn set(table: &mut Table, key: &str, value: toml::Value) {
-    let (path, last) = key.rsplit_once('.').unwrap_or(("", key));
-    let mut at = table;
-    for part in path.split('.').filter(|part| !part.is_empty()) {
-        let inner = at.entry(part).or_insert_with(|| Table::new().into());
-        at = inner.as_table_mut().unwrap();
-    }
-    at.insert(last.to_owned(), value);
-}
-
-fn set_default(table: &mut Table, key: &str, value: toml::Value) {
-    let mut parts = key.split('.');
-    let first = parts.next().unwrap();
-    let found = parts.fold(table.get(first), |at, part| at.and_then(|at| at.get(part)));
-    if found.is_none() {
-        set(table, key, value);
-    }
-}
-
-/// Milliseconds are all that the ledger keeps.
-#[expect(dead_code, reason = "for scenarios that compare times")]
-pub(crate) fn floor(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap()
 }
