@@ -77,13 +77,14 @@ pub(super) async fn build(app: &App, standing: &Standing, notes: &[NoteRow]) -> 
 /// Which offer an event is about, and the note it names.
 fn belongs(event: &Event) -> (Option<OfferId>, Option<NoteId>) {
     match event {
-        Event::Offered { offer, note, .. } | Event::Partner { offer, note, .. } => (Some(*offer), *note),
+        Event::Offered { offer, note, .. }
+        | Event::Partner { offer, note, .. }
+        | Event::OfferInError { offer, note, .. } => (Some(*offer), *note),
         Event::Mailed { offer, .. }
         | Event::Undeliverable { offer, .. }
         | Event::Reminded { offer }
         | Event::Lapsed { offer }
         | Event::IdentityViewed { offer } => (Some(*offer), None),
-        Event::OfferInError { offer, note, .. } => (Some(*offer), *note),
         Event::Decided { note, .. } | Event::FilingSetAside { note, .. } => (None, *note),
         Event::AttentionSettled { offer, .. } => (*offer, None),
         _ => (None, None),
