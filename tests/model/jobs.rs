@@ -31,8 +31,12 @@ pub(crate) fn begin(model: &mut Model, world: &mut World, job: Job) -> Result<()
         return Ok(());
     };
     let free = world.attempts.len() - 1;
+    let twin = world.live(job) >= world.queued(job);
+    if twin {
+        world.attempts.iter_mut().filter(|a| a.job == job && !a.overtaken).for_each(|a| a.twin = true);
+    }
     let seen = if matches!(job, Job::Match | Job::Task) { world.episode } else { 0 };
-    world.attempts[free] = Attempt { job, seen, ..attempt };
+    world.attempts[free] = Attempt { job, seen, twin, ..attempt };
     world.in_order();
     Ok(())
 }
@@ -70,10 +74,9 @@ pub(crate) fn commit(model: &mut Model, world: &mut World, slot: usize, services
         (Job::File(filing), Phase::Done(end)) => filing_ends(model, world, slot, filing, end),
         (Job::Task, _) => {
             // Whoever moved it meanwhile may have written a newer word before this older one.
-            if attempt.seen != world.episode && model.flaw != Some(Flaw::KeepsOldTask) {
+            if world.complete(slot) && attempt.seen != world.episode && model.flaw != Some(Flaw::KeepsOldTask) {
                 world.enqueue(Job::Task);
             }
-            world.complete(slot);
             Ok(())
         }
         (Job::Match, _) => match_ends(model, world, slot, attempt.seen, services),
@@ -124,27 +127,30 @@ fn mail_goes(model: &mut Model, world: &mut World, offer: u8, kind: u8) -> Resul
 }
 
 /// Written down before a byte leaves.
-pub(crate) fn leaves(world: &mut World, slot: usize) -> Result<(), Stop> {
+pub(crate) fn leaves(model: &Model, world: &mut World, slot: usize) -> Result<(), Stop> {
     let Job::Mail(offer, kind) = world.attempts[slot].job else { return Err(Stop::Outside) };
+    // Another attempt was quicker: this one ends in an error.
+    let mine = !world.attempts[slot].overtaken;
+    let first = mine && matches!(world.letter(offer, kind).row, Row::Asked | Row::Unknown);
+    if !first && model.flaw != Some(Flaw::LeavesTwice) {
+        world.end(slot);
+        return Ok(());
+    }
     world.letter(offer, kind).row = Row::Leaving;
     world.attempts[slot].phase = Phase::Leaves;
     world.in_order();
     Ok(())
 }
 
-fn mail_ends(
-    model: &mut Model,
-    world: &mut World,
-    slot: usize,
-    (offer, kind): (u8, u8),
-    end: End,
-) -> Result<(), Stop> {
+fn mail_ends(model: &mut Model, world: &mut World, slot: usize, (offer, kind): (u8, u8), end: End) -> Result<(), Stop> {
     let lost = world.attempts[slot].lost;
     match end {
         End::Unknown | End::Nothing => {
             let unknown = end == End::Unknown;
             world.end(slot);
-            world.letter(offer, kind).row = if unknown || lost { Row::Unknown } else { Row::Asked };
+            if world.letter(offer, kind).row == Row::Leaving || model.flaw == Some(Flaw::SettlesOver) {
+                world.letter(offer, kind).row = if unknown || lost { Row::Unknown } else { Row::Asked };
+            }
             if unknown { said_unknown(model, world, offer, kind) } else { Ok(()) }
         }
         _ if !world.complete(slot) => Ok(()),

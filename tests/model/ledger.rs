@@ -42,16 +42,34 @@ pub(crate) enum Move {
     Matched([Spot; 2], bool),
     /// Nothing could be read of what is needed, for this reason.
     NothingRead(Hold),
-    Offered { need: u8, service: u8, machine: bool },
-    Mailed { offer: u8, kind: u8, unknown: bool },
-    Undeliverable { offer: u8, kind: u8 },
+    Offered {
+        need: u8,
+        service: u8,
+        machine: bool,
+    },
+    Mailed {
+        offer: u8,
+        kind: u8,
+        unknown: bool,
+    },
+    Undeliverable {
+        offer: u8,
+        kind: u8,
+    },
     Reminded(u8),
     Lapsed(u8),
     /// One of [`WORDS`].
-    Said { offer: u8, said: u8, risk: bool },
+    Said {
+        offer: u8,
+        said: u8,
+        risk: bool,
+    },
     Viewed(u8),
     Closed(u8, Closed),
-    PutBack { need: u8, machine: bool },
+    PutBack {
+        need: u8,
+        machine: bool,
+    },
     KeepBack(u8),
     Supports(u8),
     Settled(u8),
@@ -234,7 +252,9 @@ fn event(episode: &Episode, step: Move) -> Event {
         }
         Move::Reminded(o) => Event::Reminded { offer: offer(o) },
         Move::Lapsed(o) => Event::Lapsed { offer: offer(o) },
-        Move::Said { offer: o, said, risk } => Event::Partner { offer: offer(o), said: WORDS[usize::from(said)], note, risk },
+        Move::Said { offer: o, said, risk } => {
+            Event::Partner { offer: offer(o), said: WORDS[usize::from(said)], note, risk }
+        }
         Move::Viewed(o) => Event::IdentityViewed { offer: offer(o) },
         Move::Closed(need, how) => decided(need, Decision::Close(how), she()),
         Move::PutBack { need, machine } => {

@@ -40,9 +40,16 @@ pub(crate) enum Do {
     Synced,
     /// The carrier that was handed a filing answers.
     Carrier(u8, End),
-    Say { offer: u8, said: PartnerSaid, risk: bool },
+    Say {
+        offer: u8,
+        said: PartnerSaid,
+        risk: bool,
+    },
     View(u8),
-    Ask { need: u8, service: u8 },
+    Ask {
+        need: u8,
+        service: u8,
+    },
     Close(u8, Closed),
     PutBack(u8),
     KeepBack(u8),
@@ -89,7 +96,6 @@ pub(crate) enum Flaw {
     LosesLapse,
     LosesNotice,
     LosesFiling,
-    LosesAlert,
     /// An offer's mail leaves without reading the practice again.
     MailsUnread,
     /// A mail leaves without looking at where the offer stands.
@@ -102,8 +108,12 @@ pub(crate) enum Flaw {
     FilesBeforeWriting,
     /// A refused filing stands before nobody.
     HidesRefusal,
-    /// A Task written late from an older reading stays.
+    /// A Task written late from an older reading stays (found by this walk).
     KeepsOldTask,
+    /// A mail that another attempt sends or has dropped leaves all the same (found by this walk).
+    LeavesTwice,
+    /// An attempt that was overtaken writes over what the quicker one said of a mail (found by this walk).
+    SettlesOver,
     /// A match that read an older version is written all the same.
     MatchesOldVersion,
 }
@@ -185,7 +195,7 @@ impl Model {
             }
             Do::Poll => people::take_in(self, world),
             Do::Begin(job) => jobs::begin(self, world, job),
-            Do::Leaves(slot) => jobs::leaves(world, slot),
+            Do::Leaves(slot) => jobs::leaves(self, world, slot),
             Do::Act(slot, end, arrives) => jobs::act(self, world, slot, end, arrives),
             Do::Commit(slot) => jobs::commit(self, world, slot, true),
             Do::CommitNoService(slot) => jobs::commit(self, world, slot, false),

@@ -7,12 +7,12 @@
 
 use std::collections::BTreeSet;
 
+use wellbridge::referral::NeedCode;
 use wellbridge::referral::episode::{
     Actor, AttentionKind, Cause, Episode, FilingStatus, NeedState, Offer, OfferStatus, SupportedBy,
 };
 use wellbridge::referral::event::{Alert, Effect, Event, OfferMail};
 use wellbridge::referral::lifecycle::forbids_everybody;
-use wellbridge::referral::NeedCode;
 
 use crate::ledger::task_word;
 use crate::model::{Model, raises};
@@ -92,9 +92,7 @@ pub(crate) fn effects_are_allowed(before: &Episode, event: &Event, after: &Episo
             told(Alert::RiskReported, AttentionKind::Risk)
         }
         Event::FilingRefused { .. } => told(Alert::FilingRefused, AttentionKind::FilingRefused),
-        Event::SentAgain { .. } => {
-            must(raises(effects, Alert::SentAgain), || "sent again, and nobody told".into())
-        }
+        Event::SentAgain { .. } => must(raises(effects, Alert::SentAgain), || "sent again, and nobody told".into()),
         Event::Matched { safety: true, .. } if before.safety_told < before.inputs => {
             must(raises(effects, Alert::Safety), || "a safety matter was read and nobody told".into())
         }

@@ -4,9 +4,9 @@
 //! its request so often, so many services are asked, so many attempts run at once. Crashes, lost answers and repeated
 //! pages are not bounded: they lead back to states that are known already.
 
-use wellbridge::referral::event::OfferMail;
-use wellbridge::referral::episode::Hold;
 use wellbridge::referral::episode::Facts;
+use wellbridge::referral::episode::Hold;
+use wellbridge::referral::event::OfferMail;
 
 /// Offers in one walk at most.
 pub(crate) const OFFERS: usize = 3;
@@ -156,6 +156,8 @@ pub(crate) struct Attempt {
     pub(crate) lost: bool,
     /// Another attempt has completed the job: this one's transaction will be refused.
     pub(crate) overtaken: bool,
+    /// Another attempt runs at the very same job, not at another of its kind.
+    pub(crate) twin: bool,
 }
 
 /// Everything.
@@ -215,7 +217,10 @@ impl World {
     /// Completes the job of the attempt in `slot`, which ends. False where another attempt has completed it: then this
     /// one's transaction is dropped.
     pub(crate) fn complete(&mut self, slot: usize) -> bool {
-        let Attempt { job, overtaken, .. } = self.attempts[slot];
+        let Attempt { job, overtaken, twin, .. } = self.attempts[slot];
+        if twin && !overtaken {
+            self.attempts.iter_mut().filter(|a| a.twin).for_each(|a| a.overtaken = true);
+        }
         self.end(slot);
         if !overtaken {
             self.completed(job);
@@ -247,6 +252,7 @@ impl World {
     /// The attempt ends without a word: its process died, or it will be tried again.
     pub(crate) fn end(&mut self, slot: usize) {
         self.attempts[slot] = Attempt::default();
+        self.attempts.iter_mut().for_each(|a| a.twin = false);
         self.in_order();
     }
 
