@@ -309,21 +309,19 @@ impl Model {
         if world.timers.iter().any(|t| (t.remind || t.lapse) && t.elapsed < 2) {
             out.push(Do::Tick);
         }
-        for (n, letters) in (0u8..).zip(world.letters).filter(|(_, l)| l[0].arrived) {
+        for (n, _) in (0u8..).zip(world.letters).filter(|(_, l)| l[0].arrived) {
             let words = WORDS[..self.bounds.words].iter();
             out.extend(words.map(|said| Do::Say { offer: n, said: *said, risk: false }));
             if self.bounds.risks {
                 out.push(Do::Say { offer: n, said: PartnerSaid::Asked, risk: true });
             }
             out.push(Do::View(n));
-            let _ = letters;
         }
         if self.bounds.directory && world.matches == 0 && people::waits_for_a_directory(episode) {
             out.push(Do::Synced);
         }
-        for (n, paper) in (0u8..).zip(world.papers).filter(|(_, p)| p.with_carrier) {
+        for (n, _) in (0u8..).zip(world.papers).filter(|(_, p)| p.with_carrier) {
             out.extend([End::Handed, End::Taken, End::Refused].map(|end| Do::Carrier(n, end)));
-            let _ = paper;
         }
         if self.bounds.coordinator {
             people::choices(episode, self.bounds.offers, out);

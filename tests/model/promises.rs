@@ -166,9 +166,6 @@ fn what_was_accepted_is_filed(episode: &Episode, world: &World) -> Kept {
             FilingStatus::Handed | FilingStatus::Acknowledged => {
                 must(paper.with_carrier, || "handed to a carrier that does not have it".into())?;
             }
-            // A status of a later day is not judged here.
-            #[allow(unreachable_patterns)]
-            _ => {}
         }
     }
     Ok(())
