@@ -3,7 +3,7 @@
 //! [`Model::enabled`] lists, [`Model::apply`] takes one: a trace is a list of [`Do`], and a list can be run again. Every
 //! transaction of the service is one `Do`, all or nothing; between two of them anything else may happen.
 
-use wellbridge::referral::episode::Closed;
+use wellbridge::referral::episode::{Closed, FilingStatus};
 use wellbridge::referral::event::{Alert, Effect, OfferMail, PartnerSaid};
 use wellbridge::referral::lifecycle::Refusal;
 
@@ -320,8 +320,12 @@ impl Model {
         if self.bounds.directory && world.matches == 0 && people::waits_for_a_directory(episode) {
             out.push(Do::Synced);
         }
-        for (n, _) in (0u8..).zip(world.papers).filter(|(_, p)| p.with_carrier) {
-            out.extend([End::Handed, End::Taken, End::Refused].map(|end| Do::Carrier(n, end)));
+        // Its answer is known by the receipt, once that is written down.
+        for (n, filing) in (0u8..).zip(&episode.filings) {
+            let handed = matches!(filing.status, FilingStatus::Handed | FilingStatus::Acknowledged);
+            if handed && world.papers[usize::from(n)].with_carrier {
+                out.extend([End::Handed, End::Taken, End::Refused].map(|end| Do::Carrier(n, end)));
+            }
         }
         if self.bounds.coordinator {
             people::choices(episode, self.bounds.offers, out);

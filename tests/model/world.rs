@@ -268,7 +268,7 @@ impl World {
             && self.truth == self.stored
             && self.attempts[0].job == Job::None
             && self.letters.iter().flatten().all(|l| !l.queued)
-            && self.papers.iter().all(|p| !p.queued && !p.with_carrier)
+            && self.papers.iter().all(|p| !p.queued)
     }
 
     /// One mail.
