@@ -67,7 +67,9 @@ impl Effect for SendOfferMail {
             date: asked.map_or(attempt.now, |mail| mail.asked),
             rendered,
         };
-        self.leaves(service, attempt, &mail_id).await?;
+        if !self.leaves(service, attempt, &mail_id).await? {
+            return Err(EffectError::retry("another attempt at this mail was quicker").into());
+        }
         crash_point::reached("before:smtp");
         let answer = service.mailer.send(&mail).await;
         crash_point::reached("after:smtp");
@@ -103,11 +105,13 @@ impl SendOfferMail {
         if needed { Ok(Some(read_again(service, self.referral).await?)) } else { Ok(Some(before)) }
     }
 
-    /// Written down before a byte leaves.
-    async fn leaves(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), StoreError> {
+    /// Written down before a byte leaves. False where another attempt came first while this one was checking: a mail that
+    /// was dropped after a withdrawal must not leave behind the ledger's back, and none leaves twice unsaid.
+    async fn leaves(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<bool, StoreError> {
         let mut tx = service.store.begin().await?;
-        tx.mail_leaves(mail_id, attempt.now).await?;
-        tx.commit().await
+        let leaves = tx.is_running(attempt.job).await? && tx.mail_leaves(mail_id, attempt.now).await?;
+        tx.commit().await?;
+        Ok(leaves)
     }
 
     /// What the request says now is read for safety matters, consent and rules of contact before a machine's mail
@@ -196,7 +200,10 @@ impl SendOfferMail {
         let unknown = matches!(error, EffectError::OutcomeUnknown { .. });
         // What an earlier attempt may have sent stays so, whatever this one met.
         let state = if unknown || may_have_left { MailState::Unknown } else { MailState::Asked };
-        tx.settle_mail(mail_id, state, Some(&error.to_string()), attempt.now).await?;
+        // What another attempt has said of it meanwhile stands.
+        if service.store.mail(mail_id).await?.is_some_and(|mail| mail.state == MailState::Leaving.as_str()) {
+            tx.settle_mail(mail_id, state, Some(&error.to_string()), attempt.now).await?;
+        }
         if unknown {
             self.record_mailed(&mut tx, mail_id, true, attempt).await?;
         }

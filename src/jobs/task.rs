@@ -50,6 +50,10 @@ impl Effect for KeepTask {
         let written = system.keep_task(&said).await?;
         crash_point::reached("after:task");
         let mut tx = service.store.begin().await?;
+        // It moved while this was being written: the job that wrote the newer word may have been quicker than this one.
+        if tx.standing(self.referral).await?.is_some_and(|now| now.seq != standing.seq) {
+            tx.enqueue(self.clone(), riverqueue::InsertOpts::default()).await?;
+        }
         tx.set_task(self.referral, &written.id, written.version.as_deref()).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)

@@ -85,7 +85,8 @@ pub struct MailRow {
 const ASK: &str = "insert into mail (id, programme_id, referral_id, offer_id, kind, ordinal, state, attempts, asked)
     values ($1, $2, $3, $4, $5, $6, 'asked', 0, $7) on conflict do nothing";
 const SETTLE: &str = "update mail set state = $2, attempts = attempts + 1, settled = $3, answer = $4 where id = $1";
-const LEAVES: &str = "update mail set state = 'leaving', settled = $2 where id = $1";
+const LEAVES: &str = "update mail set state = 'leaving', settled = $2 where id = $1
+    and state in ('asked', 'unknown')";
 const BY_REFERRAL: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail
     where referral_id = $1 order by asked, id";
 const BY_ID: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail where id = $1";
@@ -130,10 +131,11 @@ impl Tx {
     }
 
     /// Writes down that it is being handed over now, before a byte of it leaves: an attempt that ends without a word
-    /// (the process died, the time ran out, somebody stopped the service) is then known to have come so far.
-    pub async fn mail_leaves(&mut self, id: &str, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(LEAVES).bind(id).bind(ms(now)).execute(&mut *self.inner).await?;
-        Ok(())
+    /// (the process died, the time ran out, somebody stopped the service) is then known to have come so far. False where
+    /// another attempt hands it over just now, or has sent it, dropped it or given it up: then it must not leave.
+    pub async fn mail_leaves(&mut self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let found = sqlx::query(LEAVES).bind(id).bind(ms(now)).execute(&mut *self.inner).await?;
+        Ok(found.rows_affected() > 0)
     }
 
     /// Writes down what came of an attempt to send it.

@@ -237,6 +237,7 @@ impl Store {
 /// is no other.
 const RELEASE_LEADERSHIP: &str = "delete from river_leader";
 const RELEASE_RUNNING_JOBS: &str = "update river_job set state = 'available' where state = 'running'";
+const IS_RUNNING: &str = "select count(*) from river_job where id = $1 and state = 'running'";
 const JOBS_WAITING: &str = "select count(*) from river_job where state in ('available', 'running', 'pending')
     or (state = 'retryable' and datetime(scheduled_at) <= datetime('now', '+1 second'))";
 const BRING_FORWARD: &str = "update river_job set state = 'available', scheduled_at = datetime('now', 'subsec')
@@ -273,6 +274,12 @@ impl Tx {
     pub async fn complete(&mut self, id: i64) -> Result<(), StoreError> {
         self.client.jobs().complete(id).tx(&mut self.inner).await?;
         Ok(())
+    }
+
+    /// Whether the job `id` is still being worked; false where another attempt has completed it.
+    pub async fn is_running(&mut self, id: i64) -> Result<bool, StoreError> {
+        let running: i64 = sqlx::query_scalar(IS_RUNNING).bind(id).fetch_one(&mut *self.inner).await?;
+        Ok(running > 0)
     }
 }
 
