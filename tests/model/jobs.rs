@@ -190,7 +190,10 @@ fn still_true(model: &Model, world: &World, offer: u8, kind: u8) -> bool {
     let offer = &episode.offers[usize::from(offer)];
     match kind {
         0 | 1 => offer.status == OfferStatus::Requested && may_still_ask(offer, episode),
-        2 => matches!(offer.status, OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded)),
+        2 => matches!(
+            offer.status,
+            OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded) | OfferStatus::EnteredInError
+        ),
         _ => offer.late_yes && episode.state() != ReferralState::Withdrawn,
     }
 }

@@ -78,6 +78,9 @@ pub(crate) enum Move {
     Acknowledged(u8),
     Refused(u8),
     Requeued(u8),
+    SetAside(u8),
+    /// A coordinator says of an offer that it was made in error.
+    InError(u8),
 }
 
 /// What a step gave: the next episode's number and what has to be done.
@@ -272,6 +275,8 @@ fn event(episode: &Episode, step: Move) -> Event {
         Move::Acknowledged(n) => Event::Acknowledged { filing: filing(n) },
         Move::Refused(n) => Event::FilingRefused { filing: filing(n) },
         Move::Requeued(n) => Event::FilingRequeued { filing: filing(n), by: she() },
+        Move::SetAside(n) => Event::FilingSetAside { filing: filing(n), by: she(), note },
+        Move::InError(o) => Event::OfferInError { offer: offer(o), by: she(), note },
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) enum Do {
     Support(u8),
     Settle(u8),
     Requeue(u8),
+    SetAside(u8),
+    InError(u8),
 }
 
 /// How far the world goes.

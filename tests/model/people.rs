@@ -102,6 +102,8 @@ pub(crate) fn decides(model: &mut Model, world: &mut World, what: Do) -> Result<
         Do::Support(need) => Move::Supports(need),
         Do::Settle(n) => Move::Settled(n),
         Do::Requeue(filing) => Move::Requeued(filing),
+        Do::SetAside(filing) => Move::SetAside(filing),
+        Do::InError(offer) => Move::InError(offer),
         _ => return Err(Stop::Outside),
     };
     model.record(world, step)
@@ -120,7 +122,12 @@ pub(crate) fn choices(episode: &Episode, most_offers: usize, out: &mut Vec<Do>) 
     for (n, matter) in (0u8..).zip(&episode.attention) {
         out.extend(may_be_settled(matter.kind).then_some(Do::Settle(n)));
     }
+    for (n, offer) in (0u8..).zip(&episode.offers) {
+        out.extend((offer.status != OfferStatus::EnteredInError).then_some(Do::InError(n)));
+    }
     for (n, filing) in (0u8..).zip(&episode.filings) {
-        out.extend((filing.status == FilingStatus::Refused).then_some(Do::Requeue(n)));
+        if filing.status == FilingStatus::Refused {
+            out.extend([Do::Requeue(n), Do::SetAside(n)]);
+        }
     }
 }

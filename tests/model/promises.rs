@@ -51,7 +51,9 @@ pub(crate) fn moves_are_legal(before: &Episode, after: &Episode) -> Kept {
         must((&now.need, &now.service) == (&was.need, &was.service), || format!("{was:?} became {now:?}"))?;
         if was.status != now.status {
             let (from, to) = (named(was.status), named(now.status));
-            let allowed = MOVES.iter().any(|(f, all)| *f == from && all.split(' ').any(|t| t == to));
+            // A coordinator may say of any offer that it was made in error.
+            let in_error = now.status == OfferStatus::EnteredInError;
+            let allowed = in_error || MOVES.iter().any(|(f, all)| *f == from && all.split(' ').any(|t| t == to));
             must(allowed, || format!("an offer moved {from} -> {to}"))?;
         }
     }
@@ -163,6 +165,7 @@ fn what_was_accepted_is_filed(episode: &Episode, world: &World) -> Kept {
             FilingStatus::Queued => must(paper.queued, || "a filing waits, and nobody writes it".into())?,
             FilingStatus::Filed => must(paper.in_record, || "called filed, and the record has nothing".into())?,
             FilingStatus::Refused => must(shown, || "a filing was refused, and nobody sees it".into())?,
+            FilingStatus::SetAside => {}
             FilingStatus::Handed | FilingStatus::Acknowledged => {
                 must(paper.with_carrier, || "handed to a carrier that does not have it".into())?;
             }
@@ -188,7 +191,10 @@ pub(crate) fn is_settled(model: &Model, world: &World) -> bool {
 pub(crate) fn a_mail_may_leave(model: &Model, world: &World, offer: u8, kind: u8) -> Kept {
     let episode = model.ledger.get(world.episode);
     let (offer, mail) = (&episode.offers[usize::from(offer)], KINDS[usize::from(kind)]);
-    let taken_back = matches!(offer.status, OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded));
+    let taken_back = matches!(
+        offer.status,
+        OfferStatus::Cancelled(Cause::Withdrawn | Cause::Superseded) | OfferStatus::EnteredInError
+    );
     match mail {
         OfferMail::Cancellation => must(taken_back, || "a notice for an offer that stands".into()),
         _ if is_withdrawn(episode) => Err(format!("{mail:?} leaves after the withdrawal")),
