@@ -28,6 +28,7 @@ use riverqueue::{
 
 pub use poll::poll_now;
 
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::referral::ProgrammeId;
 use crate::service::Wellbridge;
@@ -269,6 +270,9 @@ pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
 
 /// Always more than the longest job's time plus 10 s (DESIGN, "Storage and scale"): a live attempt is never rescued.
 fn rescue_after(service: &Wellbridge) -> Duration {
+    if let Some(shortened) = crash_point::rescue_after() {
+        return shortened;
+    }
     RESCUE_AFTER.max(mail_timeout(service) + Duration::from_secs(15))
 }
 
