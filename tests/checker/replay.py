@@ -19,6 +19,7 @@ class Replay:
         self.withdrawn_at = None
         self.unsafe = False
         self.facts = {}
+        self.in_error = set()
         self.owed = []  # (moment, offer)
         self.problems, self.two_open = [], []
         self.unknown = set()  # (offer, mail) whose outcome was written down as unknown
@@ -97,6 +98,15 @@ class Replay:
     def on_contact_changed(self, event):
         pass
 
+    def on_person_changed(self, event):
+        pass
+
+    def on_same_person(self, event):
+        # What was refused because it was not certain whose record it is may be queued again.
+        for states in self.filings.values():
+            if "refused" in states:
+                states.add("queued")
+
     def on_withdrawn(self, event):
         if all(states <= NEED_ENDS | {ABSENT} for states in self.needs.values()):
             self.wrong("withdrawn, though it had ended")
@@ -169,6 +179,19 @@ class Replay:
             self.wrong("a matter that no coordinator settled")
 
     # ---- our side of an offer ----
+
+    def on_offer_in_error(self, event):
+        offer = event["offer"]
+        if not isinstance(event["by"], dict) or "coordinator" not in event["by"] or not event["note"]:
+            self.wrong("an offer made in error, without a coordinator's words")
+        self.move_offer(offer, "entered-in-error")
+        self.in_error.add(offer)
+        need = self.offer_of.get(offer)
+        if self.needs.get(need, set()) & {"offered", "supported"}:
+            self.needs[need] = self.needs[need] | {"held"}
+        for states in self.filings.values():
+            if states & {"queued", "refused"}:
+                states.add("set-aside")
 
     def on_mailed(self, event):
         if event["offer"] not in self.offers:
@@ -248,6 +271,9 @@ class Replay:
     def on_filing_requeued(self, event):
         self.move_filing(event, "queued")
 
+    def on_filing_set_aside(self, event):
+        self.move_filing(event, "set-aside")
+
     # ---- the end ----
 
     def compare(self, episode):
@@ -257,7 +283,9 @@ class Replay:
         self.same("need", stored, self.needs)
         self.same("offer", {o["id"]: offer_state(o["status"]) for o in episode["offers"]}, self.offers)
         filings = {f["id"]: word(f["status"]) for f in episode["filings"]}
-        known = {**{id_: {"queued", "refused"} for id_ in filings}, **self.filings}
+        waiting = {"queued", "refused"}
+        known = {f["id"]: waiting | ({"set-aside"} if f["offer"] in self.in_error else set()) for f in episode["filings"]}
+        known.update(self.filings)
         self.same("filing", filings, known)
         moments = [(word(f["moment"]), f["need"], f["offer"]) for f in episode["filings"]]
         if len(moments) != len(set(moments)):

@@ -33,7 +33,9 @@ FILING = {
     "handed": {"acknowledged", "filed", "refused"},
     "acknowledged": {"filed", "refused"},
     "filed": set(),
-    "refused": {"queued"},
+    "refused": {"queued", "set-aside"},
+    # It may have left just before a person decided that the record can do without it.
+    "set-aside": {"queued", "filed", "handed"},
 }
 
 # The referral's own state is that of the need which comes first here.
