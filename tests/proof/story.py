@@ -83,9 +83,12 @@ class Story:
                 replica.start()
         self.refer(coming - before)
         self.gp_acts(life)
+        victim = self.chance.choice(self.replicas)
+        # One death in four may come while it is still starting; a busy machine would else see nothing but starts.
+        if self.chance.random() < 0.75:
+            victim.wait_until_ready()
         time.sleep(self.chance.uniform(*self.plan.life))
         fault = self.plan.fault if life % self.plan.fault_every == 0 else None
-        victim = self.chance.choice(self.replicas)
         if fault:
             getattr(self, "fault_" + fault.replace("-", "_"))(victim)
         elif len(self.replicas) > 1 and self.chance.random() < 0.1:
