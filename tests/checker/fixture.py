@@ -137,15 +137,17 @@ class World:
 
     # ---- asking ----
 
-    def ask(self):
-        """Writes everything down, runs the checker as a process, gives its exit code and its JSON."""
+    def ask(self, database=None):
+        """Writes everything down, runs the checker as a process, gives its exit code and its JSON. The ledger is in a
+        SQLite file, unless another database is named, which holds it already."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             self.save(folder)
             server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self.handler())
             threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            database = database or f"sqlite:{folder / 'wellbridge.sqlite'}"
             command = [sys.executable, str(Path(__file__).parent), "--practice", f"http://127.0.0.1:{server.server_address[1]}/fhir",
-                       "--mails", str(folder / "mails"), "--database", f"sqlite:{folder / 'wellbridge.sqlite'}",
+                       "--mails", str(folder / "mails"), "--database", database,
                        "--log", str(folder / "service.log"), "--disturbances", str(folder / "disturbances.json")]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             server.shutdown()
@@ -165,19 +167,25 @@ class World:
         (folder / "disturbances.json").write_text(json.dumps(self.disturbances))
         with sqlite3.connect(folder / "wellbridge.sqlite") as database:
             database.executescript(SCHEMA)
-            for name, row in self.rows.items():
-                seq = row.get("seq", len(self.events.get(name, [])))
-                database.execute("insert into referral values (?, ?, ?, ?, ?)",
-                                 (id_of(name), name, row["state"], seq, json.dumps(row["episode"])))
-            for name, events in self.events.items():
-                for seq, event in enumerate(events, 1):
-                    database.execute("insert into event values (?, ?, ?, ?)",
-                                     (id_of(name), event.get("seq", seq), json.dumps(event["body"]), event["recorded"]))
-            for key, row in self.mail_rows.items():
-                database.execute("insert into mail values (?, ?, ?, ?)", (key, row["kind"], row["state"], row["offer"]))
-            for filing, words in self.refusals.items():
-                database.execute("insert into filing_result values (?, ?)", (filing, words))
+            for text, values in self.statements():
+                database.execute(text.replace("%s", "?"), values)
         database.close()
+
+    def statements(self):
+        """The ledger as statements that fill it."""
+        for name, row in self.rows.items():
+            seq = row.get("seq", len(self.events.get(name, [])))
+            request = row.get("request", name)
+            yield ("insert into referral values (%s, %s, %s, %s, %s)",
+                   (id_of(name), request, row["state"], seq, json.dumps(row["episode"])))
+        for name, events in self.events.items():
+            for seq, event in enumerate(events, 1):
+                yield ("insert into event values (%s, %s, %s, %s)",
+                       (id_of(name), event.get("seq", seq), json.dumps(event["body"]), event["recorded"]))
+        for key, row in self.mail_rows.items():
+            yield "insert into mail values (%s, %s, %s, %s)", (key, row["kind"], row["state"], row["offer"])
+        for filing, words in self.refusals.items():
+            yield "insert into filing_result values (%s, %s)", (filing, words)
 
     def handler(self):
         record = self.record
