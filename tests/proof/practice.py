@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 import urllib.parse
 
 SNOMED = "http://snomed.info/sct"
@@ -11,18 +12,21 @@ DANGER = " Her husband hits her and she is afraid to go home."
 
 
 class Practice:
-    """Speaks to the practice's server on one connection that stays open."""
+    """Speaks to the practice's server on one connection, opened anew after a pause: servers close idle ones."""
 
     def __init__(self, base):
         self.base = base
         self.parts = urllib.parse.urlsplit(base)
-        self.line = http.client.HTTPConnection(self.parts.netloc, timeout=60)
+        self.line, self.used = http.client.HTTPConnection(self.parts.netloc, timeout=60), 0
         ours = {"resourceType": "Organization", "active": True, "name": "Leeds Wellbeing Coordinators"}
         ours["identifier"] = [{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "X0001"}]
         self.create(ours)
 
     def ask(self, method, path, resource=None):
         body = None if resource is None else json.dumps(resource).encode()
+        if time.monotonic() - self.used > 2:
+            self.line.close()
+        self.used = time.monotonic()
         self.line.request(method, f"{self.parts.path}/{path}", body, {"content-type": "application/fhir+json"})
         answer = self.line.getresponse()
         text = answer.read()
