@@ -117,9 +117,13 @@ class Run:
         stopped = [replica.stop() for replica in self.replicas]
         result = self.checked()
         result.update(drained=drained, stopped_in_order=all(code == 0 for code in stopped), verify=self.verified(),
-                      seconds=round(time.monotonic() - began), seconds_of_kills=round(lived))
+                      disk_was_full=self.log_lines("disk is full"), seconds=round(time.monotonic() - began), seconds_of_kills=round(lived))
         result["well"] = bool(result["well"] and drained and result["stopped_in_order"] and not result["verify"])
         return result
+
+    def log_lines(self, words):
+        """How many lines of the logs say so: whether a fault was felt at all."""
+        return sum(line.count(words) > 0 for replica in self.replicas for line in replica.log_path.open(errors="replace"))
 
     def checked(self):
         """What the checker says, and what was done."""

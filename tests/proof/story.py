@@ -153,7 +153,8 @@ class Story:
         """No room for a while; now and then it is killed as well; then there is room again."""
         began = time.time()
         self.store.fill()
-        time.sleep(self.chance.uniform(0.5, 2.5))
+        # What is there of the write-ahead log can be written over once more: only then there is no room at all.
+        time.sleep(self.chance.uniform(2, 6))
         if self.chance.random() < 0.5:
             self.end(victim)
             if self.chance.random() < 0.5:
