@@ -1,6 +1,9 @@
 //! Crash points: named places just before and just after each effect on the world, where a test can make the service
 //! die as `kill -9` would, without a word to anybody.
 //!
+//! A test that stops a process for longer than a job may run cannot wait minutes for it: it shortens the time after which
+//! a running job is taken to be dead, which makes overlapping attempts likelier than they ever are.
+//!
 //! `tests/crash` starts a debug build with `WELLBRIDGE_CRASH_AT=after:smtp` (or `after:smtp#3`: the third time that the
 //! place is reached) and then counts what was lost and what came twice. A release build has none of this.
 
@@ -28,3 +31,17 @@ pub(crate) fn reached(point: &str) {
 #[cfg(not(debug_assertions))]
 #[inline]
 pub(crate) fn reached(_point: &str) {}
+
+/// `WELLBRIDGE_TEST_RESCUE_AFTER=8`: seconds, in a debug build only. Shorter than a live attempt may take, on purpose.
+#[cfg(debug_assertions)]
+pub(crate) fn rescue_after() -> Option<std::time::Duration> {
+    let seconds = std::env::var("WELLBRIDGE_TEST_RESCUE_AFTER").ok()?.parse().ok()?;
+    Some(std::time::Duration::from_secs(seconds))
+}
+
+/// Never, in a release build.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub(crate) fn rescue_after() -> Option<std::time::Duration> {
+    None
+}

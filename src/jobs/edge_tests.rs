@@ -93,7 +93,7 @@ async fn drain<A: Effect>(world: &World) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), drained).await.expect("the queue does not drain");
+    tokio::time::timeout(Duration::from_mins(1), drained).await.expect("the queue does not drain");
 }
 
 async fn enqueue<A: Effect>(world: &World, job: A) {

@@ -30,6 +30,7 @@ use riverqueue::{
 pub(crate) use edge::{About, edge_failed};
 pub use poll::poll_now;
 
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::referral::event::Alert;
 use crate::referral::{ProgrammeId, ReferralId};
@@ -297,6 +298,9 @@ fn client(service: &Wellbridge, workers: Workers) -> Result<Client, riverqueue::
 
 /// Always more than the longest job's time plus 10 s (DESIGN, "Storage and scale"): a live attempt is never rescued.
 fn rescue_after(service: &Wellbridge) -> Duration {
+    if let Some(shortened) = crash_point::rescue_after() {
+        return shortened;
+    }
     RESCUE_AFTER.max(mail_timeout(service) + Duration::from_secs(15))
 }
 

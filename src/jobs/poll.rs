@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
 use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
@@ -21,14 +20,14 @@ use crate::referral::facts::facts;
 use crate::referral::{PracticeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::settings::{Practice, Programme};
-use crate::store::queue::{PollPlace, PollPractice, due, once};
+use crate::store::queue::{PollPlace, PollPractice, once};
 use crate::store::{Edge, Store, StoreError, TakenIn, Tx};
 
 /// A page of a practice that never ends is a fault; no practice changes so much between two polls.
 const MOST_PAGES: u32 = 2_000;
-/// After so long, or so many pages, a poll goes on in another job, well before its time is over: a page may take long
-/// itself.
-const ONE_JOB: (Duration, u32) = (Duration::from_secs(30), 25);
+/// After so long, or so many pages, a poll goes on in another job, well before its time is over (a page may take long
+/// itself), and so often that a service which is stopped again and again still comes to the end of a long one.
+const ONE_JOB: (Duration, u32) = (Duration::from_secs(10), 5);
 /// Open requests asked for by id at each poll, those not read for longest first: the daily reading sees the rest.
 const MOST_OPEN: i64 = 1_000;
 /// How long that may take; it is beside the poll proper.
@@ -106,8 +105,8 @@ impl PollPractice {
     /// More pages than one job has time for: what was read is taken in, the next job goes on behind it.
     async fn goes_on(&self, service: &Wellbridge, attempt: Attempt, place: PollPlace) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
-        tx.enqueue(Self { at: Some(place), ..self.clone() }, InsertOpts::default().with_priority(1)).await?;
         tx.complete(attempt.job).await?;
+        tx.enqueue(Self { at: Some(place), ..self.clone() }, once().with_priority(1)).await?;
         Ok(tx.commit().await?)
     }
 
@@ -126,8 +125,8 @@ impl PollPractice {
         }
         if afresh {
             let later = attempt.now.checked_add(AFRESH).unwrap_or(attempt.now);
-            tx.enqueue(Self { at: None, ..self.clone() }, due(later)).await?;
             tx.complete(attempt.job).await?;
+            tx.enqueue(Self { at: None, ..self.clone() }, once().with_scheduled_at(later)).await?;
             return Ok(tx.commit().await?);
         }
         tx.commit().await?;
@@ -291,7 +290,7 @@ pub async fn poll_now(store: &Store, practice: &PracticeId) -> Result<(), StoreE
     tx.commit().await
 }
 
-/// Makes sure that the tick of the period `now` lies in is queued (or was worked).
+/// Makes sure that a regular poll is queued, under way, or waits for its time.
 pub(super) async fn queue_tick(
     tx: &mut Tx,
     service: &Wellbridge,
@@ -303,16 +302,13 @@ pub(super) async fn queue_tick(
     queue_at(tx, practice, window(now, every), every).await
 }
 
-async fn queue_at(tx: &mut Tx, practice: &PracticeId, tick: i64, every: i64) -> Result<(), StoreError> {
-    let at = Timestamp::from_millisecond(tick * every).unwrap_or(Timestamp::UNIX_EPOCH);
-    let args = PollPractice { practice: practice.clone(), tick: Some(tick), at: None };
-    tx.enqueue(args, unique(due(at))).await?;
+/// One regular poll of a practice at a time, however often the service starts and however many replicas there are: were
+/// each start to add one, a service that stops again and again would in the end do nothing but poll.
+async fn queue_at(tx: &mut Tx, practice: &PracticeId, window: i64, every: i64) -> Result<(), StoreError> {
+    let at = Timestamp::from_millisecond(window * every).unwrap_or(Timestamp::UNIX_EPOCH);
+    let args = PollPractice { practice: practice.clone(), tick: Some(every), at: None };
+    tx.enqueue(args, once().with_scheduled_at(at)).await?;
     Ok(())
-}
-
-/// The same tick is never worked twice, also when it was completed.
-fn unique(opts: InsertOpts) -> InsertOpts {
-    opts.with_unique(riverqueue::UniqueOpts::new().with_by_args(true))
 }
 
 fn every(practice: &Practice) -> i64 {
@@ -321,4 +317,27 @@ fn every(practice: &Practice) -> i64 {
 
 fn window(now: Timestamp, every: i64) -> i64 {
     now.as_millisecond() / every
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn however_often_the_service_starts_one_regular_poll_of_a_practice_waits() {
+        let dir = std::env::temp_dir().join(format!("wellbridge-poll-{}", random::uuid()));
+        let store = Store::open(&dir).await.unwrap();
+        let (first, second) = (PracticeId::from("beech-lane"), PracticeId::from("chapel-row"));
+        for start in 0..5 {
+            let mut tx = store.begin().await.unwrap();
+            queue_at(&mut tx, &first, start, 1_000).await.unwrap();
+            queue_at(&mut tx, &second, start, 1_000).await.unwrap();
+            tx.commit().await.unwrap();
+            poll_now(&store, &first).await.unwrap();
+        }
+        assert_eq!(store.jobs_waiting().await.unwrap(), 1, "one on demand");
+        let later = Timestamp::from_second(60).unwrap();
+        assert_eq!(store.bring_forward(later).await.unwrap(), 2, "a regular one for each practice");
+        store.close().await;
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }

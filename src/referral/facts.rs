@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_pause_hides_nothing_under_which_a_person_is_no_longer_shown() {
-        let harder: [(fn(&mut Referral), Hold); 4] = [
+        type Change = fn(&mut Referral);
+        let harder: [(Change, Hold); 4] = [
             (|r| r.patient.deceased = true, Hold::Deceased),
             (|r| r.consent = Consent::Declined, Hold::ConsentDeclined),
             (|r| r.consent = Consent::Unreadable, Hold::ConsentMissing),

@@ -15,11 +15,13 @@ use crate::referral::{AlertId, FilingId, OfferId, PracticeId, ProgrammeId, Refer
 
 /// Reads what changed at one practice.
 #[derive(Clone, Debug, Serialize, Deserialize, JobArgs)]
-#[river(kind = "poll_practice")]
+#[river(kind = "poll_practice", unique(by_args))]
 pub struct PollPractice {
     /// Which.
+    #[river(unique)]
     pub practice: PracticeId,
-    /// The period it stands for (time since 1970 in units of `poll_every`); none for a poll on demand.
+    /// The regular poll: the time between two of them, in ms. None for a poll on demand.
+    #[river(unique)]
     pub tick: Option<i64>,
     /// Where a long poll goes on; none at its start.
     #[serde(default, skip_serializing_if = "Option::is_none")]

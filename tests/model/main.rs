@@ -8,6 +8,16 @@
 //! `cargo test --test model` visits some 100,000 states and proves that planted mistakes are found; the long walk,
 //! millions of states, is `cargo test --test model -- --ignored --nocapture`.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a world is packed into bytes, of which its bounds need few; a walk that cannot go on should stop and say so"
+)]
+
 mod jobs;
 mod ledger;
 mod model;

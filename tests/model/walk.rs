@@ -102,7 +102,9 @@ struct Quick(u64);
 
 impl Hasher for Quick {
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.write_u64(u64::from(*b)));
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
     }
     fn write_u8(&mut self, n: u8) {
         self.write_u64(n.into());
@@ -210,8 +212,12 @@ fn way(model: &mut Model, known: &Known, parents: &[u32], to: usize) -> Vec<Do> 
 /// Backwards from the settled worlds: the first one that is not reached.
 fn first_that_cannot_settle(edges: &[u32], ends: &[usize], settled: &[bool]) -> Option<usize> {
     let mut starts = vec![0u32; ends.len() + 1];
-    edges.iter().for_each(|to| starts[*to as usize + 1] += 1);
-    (0..ends.len()).for_each(|n| starts[n + 1] += starts[n]);
+    for to in edges {
+        starts[*to as usize + 1] += 1;
+    }
+    for n in 0..ends.len() {
+        starts[n + 1] += starts[n];
+    }
     let (mut fill, mut back) = (starts.clone(), vec![0u32; edges.len()]);
     let mut edge = 0;
     for (from, end) in ends.iter().enumerate() {

@@ -182,6 +182,11 @@ impl MailCatcher {
         self.shared.lock().mails.iter().filter(to).cloned().collect()
     }
 
+    /// Hands out the mails caught so far and forgets them; `number` counts on.
+    pub fn take(&self) -> Vec<CaughtMail> {
+        std::mem::take(&mut self.shared.lock().mails)
+    }
+
     /// Forgets the mails caught so far; `number` counts on.
     pub fn clear(&self) {
         self.shared.lock().mails.clear();

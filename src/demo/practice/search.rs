@@ -96,10 +96,7 @@ impl Query {
 
     /// Everything that matches, in the order asked for.
     pub(super) fn run(&self, store: &Store, base: &str) -> Vec<Standing> {
-        let mut found: Vec<Standing> = match self.identifier_value() {
-            Some(value) => store.with_identifier_value(&self.kind, value),
-            None => store.all(&self.kind).collect(),
-        };
+        let mut found = self.candidates(store);
         found.retain(|standing| self.filters.iter().all(|filter| filter.holds(standing, base)));
         match self.order {
             Order::Unasked => {}
@@ -114,15 +111,28 @@ impl Query {
         self.filters.is_empty()
     }
 
-    /// The one identifier asked for, where the store's index can be the start.
-    fn identifier_value(&self) -> Option<&str> {
-        self.filters.iter().find_map(|filter| match filter {
-            Filter::By(parameter, None, wanted) if parameter.name == "identifier" && wanted.len() == 1 => {
-                let value = wanted[0].split_once('|').map_or(wanted[0].as_str(), |(_, value)| value);
-                (!value.is_empty()).then_some(value)
+    /// Where to look: what the store's index knows of an id, an identifier, a tag or a reference that is asked for, else
+    /// everything.
+    fn candidates(&self, store: &Store) -> Vec<Standing> {
+        for filter in &self.filters {
+            match filter {
+                Filter::Id(ids) => return store.with_ids(&self.kind, ids.iter().map(String::as_str)),
+                Filter::By(parameter, None, wanted) => {
+                    let token = parameter.name == "identifier" || parameter.name == "_tag";
+                    let values = wanted.iter().map(|text| match text.split_once('|') {
+                        Some((_, value)) if token => value,
+                        _ => text.as_str(),
+                    });
+                    let indexed = token || parameter.compare == Compare::Reference;
+                    // `system|` asks for any value of it.
+                    if indexed && values.clone().all(|value| !value.is_empty()) {
+                        return store.with_values(&self.kind, values);
+                    }
+                }
+                _ => {}
             }
-            _ => None,
-        })
+        }
+        store.all(&self.kind).collect()
     }
 }
 

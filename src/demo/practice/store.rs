@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::parameters::values;
 use crate::clock::Clock;
 use crate::random;
 
@@ -69,8 +70,9 @@ pub(super) struct Store {
     last: Timestamp,
     started: Timestamp,
     records: BTreeMap<String, BTreeMap<String, Vec<Version>>>,
-    /// kind → identifier value → ids that ever carried it: where a search by identifier starts looking.
-    by_identifier: HashMap<String, HashMap<String, BTreeSet<String>>>,
+    /// kind → identifier value, tag, or last part of a reference → ids that ever carried it: where a search by one of
+    /// them starts looking.
+    by_value: HashMap<String, HashMap<String, BTreeSet<String>>>,
     journal: Vec<Write>,
 }
 
@@ -81,7 +83,7 @@ impl Store {
             clock,
             last: Timestamp::MIN,
             records: BTreeMap::new(),
-            by_identifier: HashMap::new(),
+            by_value: HashMap::new(),
             journal: Vec::new(),
         }
     }
@@ -116,16 +118,21 @@ impl Store {
         self.records.get(kind).into_iter().flat_map(|of_kind| of_kind.values().filter_map(|v| standing(v)))
     }
 
-    /// Those of one kind that may carry this identifier value; the caller still checks.
-    pub(super) fn with_identifier_value(&self, kind: &str, value: &str) -> Vec<Standing> {
-        let ids = self.by_identifier.get(kind).and_then(|of_kind| of_kind.get(value));
+    /// Those of one kind with these ids.
+    pub(super) fn with_ids<'a>(&self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Vec<Standing> {
+        let ids: BTreeSet<&str> = ids.collect();
         ids.into_iter()
-            .flatten()
             .filter_map(|id| match self.read(kind, id) {
                 Found::Here(standing) => Some(standing),
                 Found::Gone | Found::Nothing => None,
             })
             .collect()
+    }
+
+    /// Those of one kind that may carry one of these identifier values, tags or references; the caller still checks.
+    pub(super) fn with_values<'a>(&self, kind: &str, values: impl Iterator<Item = &'a str>) -> Vec<Standing> {
+        let Some(of_kind) = self.by_value.get(kind) else { return Vec::new() };
+        self.with_ids(kind, values.filter_map(|value| of_kind.get(last_part(value))).flatten().map(String::as_str))
     }
 
     /// Writes the next version, with `id` and `meta.versionId`/`meta.lastUpdated` set by us as FHIR asks.
@@ -138,10 +145,11 @@ impl Store {
         let identifiers = identifiers(&resource);
         let resource = Arc::new(resource);
         versions.push(Version { resource: Some(Arc::clone(&resource)), at });
-        let index = self.by_identifier.entry(kind.to_owned()).or_default();
-        for identifier in &identifiers {
-            let value = identifier.split_once('|').map_or(identifier.as_str(), |(_, value)| value);
-            index.entry(value.to_owned()).or_default().insert(id.to_owned());
+        let index = self.by_value.entry(kind.to_owned()).or_default();
+        let own = identifiers.iter().map(|identifier| identifier.split_once('|').map_or("", |(_, value)| value));
+        let tags = values(&resource, "meta.tag.code").into_iter().filter_map(Value::as_str);
+        for value in own.chain(tags).chain(references(&resource)) {
+            index.entry(last_part(value).to_owned()).or_default().insert(id.to_owned());
         }
         self.journal.push(Write { deed, kind: kind.to_owned(), id: id.to_owned(), version, identifiers, at });
         (deed, Standing { resource, version, at })
@@ -188,6 +196,24 @@ fn standing(versions: &[Version]) -> Option<Standing> {
     let last = versions.last()?;
     let resource = Arc::clone(last.resource.as_ref()?);
     Some(Standing { resource, version: versions.len() as u64, at: last.at })
+}
+
+/// `Type/id`, an absolute URL or a version of either → `id`; anything else as it is.
+fn last_part(value: &str) -> &str {
+    let plain = value.split_once("/_history/").map_or(value, |(before, _)| before);
+    plain.rsplit_once('/').map_or(plain, |(_, last)| last)
+}
+
+/// Every `reference` in a resource, wherever it stands.
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get("reference").and_then(Value::as_str);
+            own.into_iter().chain(fields.values().flat_map(references)).collect()
+        }
+        Value::Array(list) => list.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn stamp(resource: &mut Value, id: &str, version: u64, at: Timestamp) {

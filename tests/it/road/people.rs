@@ -59,7 +59,7 @@ async fn agreement_taken_back_is_found_by_the_next_look_at_the_practice() {
         takes_back_consent(&world, sent.consent.as_ref().unwrap()).await;
         // Whatever brings it to light (the daily reading at the latest), the partner is told that it is off.
         world.advance(SignedDuration::from_hours(26)).await;
-        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentDeclined));
+        assert_eq!(world.episode(&sent).await.facts.hold, Some(Hold::ConsentDeclined));
         assert_eq!(world.mails_to_partner(&World::partner_of(&offer)).len(), 2, "the offer and its cancellation");
         world.advance_working_days(10).await;
         assert_eq!(world.mails_to_partners().len(), 2);
@@ -123,7 +123,7 @@ async fn when_a_record_becomes_restricted_the_old_address_is_gone_from_the_desk_
             world.service.store.content(id).await.unwrap(),
             world.service.store.matched(id).await.unwrap()
         );
-        let after = coordinator.opens(&sent).await;
+        let after = world.coordinator().await.opens(&sent).await;
         assert!(after.says("Restricted"), "{}", after.html);
         for place in ["Specimen Street", "LS15", "km from home"] {
             assert!(!kept.contains(place), "{place} in {kept}");
