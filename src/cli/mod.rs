@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::settings::{LoadFrom, Settings};
+use crate::settings::{Database, LoadFrom, Settings};
 use crate::store::Store;
 
 const AFTER_HELP: &str = "\
@@ -141,6 +141,8 @@ fn settings(config: Option<PathBuf>) -> anyhow::Result<Settings> {
 
 /// The store, beside a service that may be running.
 async fn store_beside(settings: &Settings) -> anyhow::Result<Store> {
-    let crate::settings::Database::Sqlite(file) = &settings.database;
-    Ok(Store::open_beside(&settings.data_dir, file).await?)
+    Ok(match &settings.database {
+        Database::Sqlite(file) => Store::open_beside(&settings.data_dir, file).await?,
+        Database::Postgres(url) => Store::beside_postgres(url.expose()).await?,
+    })
 }

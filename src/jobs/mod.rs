@@ -12,6 +12,7 @@ mod offer_mail;
 mod poll;
 mod read_again;
 mod record;
+mod replica;
 pub mod schedule;
 pub(crate) mod sync;
 mod task;
@@ -22,8 +23,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use riverqueue::{
-    Client, Job, JobArgs, MaintenanceConfig, QueueConfig, Retention, RunHandle, WorkContext, WorkError, WorkOutcome,
-    Worker, WorkerTimeout, Workers,
+    Job, JobArgs, MaintenanceConfig, QueueConfig, Retention, RunHandle, WorkContext, WorkError, WorkOutcome, Worker,
+    WorkerTimeout, Workers,
 };
 
 pub use poll::poll_now;
@@ -247,7 +248,9 @@ impl From<riverqueue::Error> for StartError {
 
 /// Starts working jobs. Ticks that must not be missed are queued first, each under the key of its period.
 pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
-    let client = Client::builder(service.store.pool().clone())
+    let client = service
+        .store
+        .client_builder()
         .workers(workers(service)?)
         .queue("default", QueueConfig::new(WORKERS).with_fetch_poll_interval(Duration::from_millis(250)))
         .fetch_cooldown(Duration::from_millis(10))
@@ -264,6 +267,7 @@ pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
         .build()?;
     service.store.use_client(client.clone());
     queue_first_ticks(service).await?;
+    replica::live(service.store.clone());
     Ok(client.start()?)
 }
 

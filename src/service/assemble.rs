@@ -65,8 +65,10 @@ pub enum AssembleError {
 
 /// Everything `serve` needs. Takes the data directory for this process alone.
 pub async fn parts(settings: Settings, clock: Clock) -> Result<Parts, AssembleError> {
-    let Database::Sqlite(file) = &settings.database;
-    let store = Store::open_file(&settings.data_dir, file).await?;
+    let store = match &settings.database {
+        Database::Sqlite(file) => Store::open_file(&settings.data_dir, file).await?,
+        Database::Postgres(url) => Store::open_postgres(url.expose()).await?,
+    };
     let link_key = ServerKey::open(&settings.web, &settings.data_dir)
         .map_err(|why| AssembleError::File { path: settings.data_dir.clone(), why })?;
     let matcher = matcher(settings.mappings.as_deref())?;

@@ -1,34 +1,13 @@
-//! Referrals as they are taken in, listed and read: content, raw FHIR, notes, scores, what the matcher read.
+//! Referrals as they are listed and read: content, notes, scores, what the matcher read.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{at, from_json, from_word, json, key, ms};
-use super::{Appended, Standing, Store, StoreError, Tx};
+use super::sql::{Row, query};
+use super::{Store, StoreError, Tx};
 use crate::matching::Match;
-use crate::practice::{RawFhir, Unreadable};
-use crate::referral::content::RequestStatus;
-use crate::referral::episode::{Episode, Facts, Hold};
-use crate::referral::event::Event;
-use crate::referral::facts::under_history;
-use crate::referral::lifecycle::{self, Refusal};
-use crate::referral::{NoteId, OfferId, Ons4, Patient, PracticeId, ProgrammeId, Referral, ReferralId, Score, Source};
-
-/// What taking in one input did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakenIn {
-    /// A referral we had not seen.
-    New(ReferralId),
-    /// A newer version of one we know.
-    Changed(ReferralId),
-    /// The practice took one back.
-    Withdrawn(ReferralId),
-    /// Nothing new: the same version, or the echo of our own Task write.
-    Same,
-    /// Withdrawn before we ever knew it: nothing to do.
-    NeverKnown,
-}
+use crate::referral::episode::{Episode, Hold};
+use crate::referral::{NoteId, OfferId, Ons4, Patient, PracticeId, ProgrammeId, Referral, ReferralId, Score};
 
 /// A row of `referrals list` and of the worklist.
 #[derive(Clone, Debug)]
@@ -110,22 +89,9 @@ pub struct NoteRow {
     pub written: Timestamp,
 }
 
-const BY_REQUEST: &str = "select id from referral where practice_id = $1 and request_id = $2";
-const SET_INPUT: &str = "update referral set input_version = $2, task_id = coalesce($3, task_id), explanation = $4,
-    read_again = $5 where id = $1";
-const SET_READ: &str = "update referral set read_again = $2, task_id = coalesce($3, task_id) where id = $1";
 const SET_TASK: &str = "update referral set task_id = $2, task_version = $3 where id = $1";
-const PUT_CONTENT: &str =
-    "insert into referral_content (referral_id, programme_id, body, read_at, person) values ($1, $2, $3, $4, $5)
-    on conflict (referral_id) do update set body = excluded.body, read_at = excluded.read_at,
-    person = case when $6 = 1 then referral_content.person else excluded.person end";
 const PERSON: &str = "select body, person from referral_content where referral_id = $1";
-const CONTENT: &str = "select body from referral_content where referral_id = $1";
-const PUT_RAW_BODY: &str = "insert into raw_body (hash, bytes) values ($1, $2) on conflict do nothing";
-const PUT_RAW_INPUT: &str = "insert into raw_input (referral_id, programme_id, version, position, hash, received)
-    values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
-const RAW: &str = "select b.bytes from raw_input i join raw_body b on b.hash = i.hash where i.referral_id = $1
-    order by i.received desc, i.position";
+pub(super) const CONTENT: &str = "select body from referral_content where referral_id = $1";
 const LIST: &str =
     "select r.id, r.programme_id, r.practice_id, r.request_id, r.state, r.hold, r.need, r.since, r.received,
     r.attention, r.explanation, r.episode, c.body from referral r
@@ -156,217 +122,21 @@ const WAITING_TOO_LONG: &str = "select r.id, r.programme_id from referral r wher
     and not exists (select 1 from alert a where a.referral_id = r.id and a.kind = 'waits-too-long' and a.raised >= r.since)";
 
 impl Tx {
-    /// Takes in a referral that could be read: new, changed, withdrawn, or nothing new.
-    pub async fn take_in(
-        &mut self,
-        new_id: ReferralId,
-        programme: &ProgrammeId,
-        referral: &Referral,
-        facts: Facts,
-        raw: &RawFhir,
-        now: Timestamp,
-    ) -> Result<TakenIn, StoreError> {
-        let source = &referral.source;
-        let Some(known) = self.known(source).await? else {
-            if referral.status.is_withdrawn() {
-                return Ok(TakenIn::NeverKnown);
-            }
-            let now = super::ledger::floor_ms(now);
-            let facts = under_history(facts, referral.status, None);
-            let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
-            self.receive(&episode, source, None, effects, now).await?;
-            self.put_content(new_id, programme, referral, false, now).await?;
-            self.put_raw(new_id, programme, &source.version, raw, now).await?;
-            return Ok(TakenIn::New(new_id));
-        };
-        let id = known.episode.id;
-        let facts = under_history(facts, referral.status, Some(known.episode.facts));
-        let stored = self.content_in(id).await?;
-        let told_before = stored.as_ref().is_some_and(|stored| same_content(stored.clone(), referral));
-        // The patient, the consent or the Task may change while the request keeps its version.
-        if known.source.version == source.version && told_before && known.episode.facts == facts {
-            self.read_at(id, source, now).await?;
-            return Ok(TakenIn::Same);
-        }
-        let taken_on = known.episode.was_taken_on();
-        self.put_content(id, programme, referral, taken_on, now).await?;
-        self.put_raw(id, programme, &source.version, raw, now).await?;
-        self.set_input(id, source, None, now).await?;
-        if referral.status.is_withdrawn() {
-            let by = crate::referral::episode::Actor::Practice;
-            return match self.record(id, &Event::Withdrawn { by }, None, now, now).await {
-                Ok(Appended::Now(..)) => Ok(TakenIn::Withdrawn(id)),
-                Ok(Appended::Already) | Err(StoreError::Refused(_)) => Ok(TakenIn::Same),
-                Err(error) => Err(error),
-            };
-        }
-        if !known.episode.is_open() && was_sent_again(stored.as_ref(), referral) {
-            self.record(id, &Event::SentAgain { facts }, None, now, now).await?;
-            return Ok(TakenIn::Changed(id));
-        }
-        let change = self.changed(id, facts, now).await?;
-        if stored.is_some_and(|stored| is_told_otherwise(&stored, referral)) {
-            match self.record(id, &Event::ContactChanged, None, now, now).await {
-                Ok(_) | Err(StoreError::Refused(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(change)
-    }
-
-    /// Takes in an entry that could not be read: a referral held, once.
-    pub async fn take_in_unreadable(
-        &mut self,
-        new_id: ReferralId,
-        programme: &ProgrammeId,
-        unreadable: &Unreadable,
-        raw: &RawFhir,
-        now: Timestamp,
-    ) -> Result<TakenIn, StoreError> {
-        let source = &unreadable.source;
-        let facts = Facts { hold: Some(unreadable.hold), ..Facts::default() };
-        let text = Some(unreadable.explanation.as_str());
-        let Some(known) = self.known(source).await? else {
-            let now = super::ledger::floor_ms(now);
-            let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
-            self.receive(&episode, source, text, effects, now).await?;
-            self.put_raw(new_id, programme, &source.version, raw, now).await?;
-            return Ok(TakenIn::New(new_id));
-        };
-        let id = known.episode.id;
-        // What the person agreed to is not forgotten because their record cannot be read today.
-        let facts = Facts { hold: facts.hold, urgent: false, ..known.episode.facts };
-        if known.source.version == source.version
-            && known.explanation.as_deref() == text
-            && known.episode.facts == facts
-        {
-            self.read_at(id, source, now).await?;
-            return Ok(TakenIn::Same);
-        }
-        self.put_raw(id, programme, &source.version, raw, now).await?;
-        self.set_input(id, source, text, now).await?;
-        self.changed(id, facts, now).await
-    }
-
-    async fn changed(&mut self, id: ReferralId, facts: Facts, now: Timestamp) -> Result<TakenIn, StoreError> {
-        match self.record(id, &Event::Updated { facts }, None, now, now).await {
-            Ok(_) => Ok(TakenIn::Changed(id)),
-            // A withdrawn referral stays withdrawn; its newer version is kept to be read.
-            Err(StoreError::Refused(Refusal::Withdrawn)) => Ok(TakenIn::Same),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn known(&mut self, source: &Source) -> Result<Option<Standing>, StoreError> {
-        let id: Option<String> = sqlx::query_scalar(BY_REQUEST)
-            .bind(source.practice.as_str())
-            .bind(&source.request)
-            .fetch_optional(&mut *self.inner)
-            .await?;
-        match id {
-            Some(id) => self.standing(key("a referral", &id)?).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn content_in(&mut self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
-        let body: Option<String> =
-            sqlx::query_scalar(CONTENT).bind(id.to_string()).fetch_optional(&mut *self.inner).await?;
-        body.map(|text| from_json("a referral", &id.to_string(), &text)).transpose()
-    }
-
-    async fn set_input(
-        &mut self,
-        id: ReferralId,
-        source: &Source,
-        explanation: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query(SET_INPUT)
-            .bind(id.to_string())
-            .bind(&source.version)
-            .bind(source.task.as_deref())
-            .bind(explanation)
-            .bind(ms(now))
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
-    /// Notes that a referral was read at its practice just now, and its Task where that is new.
-    async fn read_at(&mut self, id: ReferralId, source: &Source, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(SET_READ)
-            .bind(id.to_string())
-            .bind(ms(now))
-            .bind(source.task.as_deref())
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
     /// Notes that a referral is to be read again now, so that the next in line is another one.
     pub async fn will_be_read_again(&mut self, id: ReferralId, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(STAMP_READ_AGAIN).bind(id.to_string()).bind(ms(now)).execute(&mut *self.inner).await?;
+        query(STAMP_READ_AGAIN).bind(id.to_string()).bind(ms(now)).execute(&mut self.inner).await?;
         Ok(())
     }
 
     /// Remembers the coordination Task and the version of it that we wrote.
     pub async fn set_task(&mut self, id: ReferralId, task: &str, version: Option<&str>) -> Result<(), StoreError> {
-        sqlx::query(SET_TASK).bind(id.to_string()).bind(task).bind(version).execute(&mut *self.inner).await?;
-        Ok(())
-    }
-
-    /// Who the person is stands fixed from when somebody took them on: what is filed goes into that person's record.
-    async fn put_content(
-        &mut self,
-        id: ReferralId,
-        programme: &ProgrammeId,
-        content: &Referral,
-        taken_on: bool,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query(PUT_CONTENT)
-            .bind(id.to_string())
-            .bind(programme.as_str())
-            .bind(json("a referral", content)?)
-            .bind(ms(now))
-            .bind(json("a person", &content.patient.identity())?)
-            .bind(i64::from(taken_on))
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
-    async fn put_raw(
-        &mut self,
-        id: ReferralId,
-        programme: &ProgrammeId,
-        version: &str,
-        raw: &RawFhir,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let kept: Vec<(String, Vec<u8>)> =
-            raw.documents.iter().map(|text| compressed(text)).collect::<Result<_, _>>()?;
-        // What the request refers to may change while the request keeps its version: each whole input is kept.
-        let (digest, _) = compressed(&kept.iter().map(|(hash, _)| hash.as_str()).collect::<String>())?;
-        for (position, (hash, bytes)) in kept.iter().enumerate() {
-            sqlx::query(PUT_RAW_BODY).bind(hash).bind(bytes).execute(&mut *self.inner).await?;
-            sqlx::query(PUT_RAW_INPUT)
-                .bind(id.to_string())
-                .bind(programme.as_str())
-                .bind(format!("{version} {}", &digest[..12]))
-                .bind(i64::try_from(position).unwrap_or(i64::MAX))
-                .bind(hash)
-                .bind(ms(now))
-                .execute(&mut *self.inner)
-                .await?;
-        }
+        query(SET_TASK).bind(id.to_string()).bind(task).bind(version).execute(&mut self.inner).await?;
         Ok(())
     }
 
     /// Keeps words somebody wrote.
     pub async fn put_note(&mut self, note: &NewNote<'_>, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(PUT_NOTE)
+        query(PUT_NOTE)
             .bind(note.id.to_string())
             .bind(note.referral.to_string())
             .bind(note.programme.as_str())
@@ -375,7 +145,7 @@ impl Tx {
             .bind(note.author)
             .bind(note.words)
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -391,11 +161,11 @@ impl Tx {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut query =
-            sqlx::query(PUT_SCORE).bind(id.to_string()).bind(programme.as_str()).bind(offer.to_string()).bind(moment);
+            query(PUT_SCORE).bind(id.to_string()).bind(programme.as_str()).bind(offer.to_string()).bind(moment);
         for score in [scores.satisfied, scores.worthwhile, scores.happy, scores.anxious] {
             query = query.bind(i64::from(u8::from(score)));
         }
-        query.bind(ms(now)).execute(&mut *self.inner).await?;
+        query.bind(ms(now)).execute(&mut self.inner).await?;
         Ok(())
     }
 
@@ -407,12 +177,12 @@ impl Tx {
         found: &Match,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(PUT_MATCH)
+        query(PUT_MATCH)
             .bind(id.to_string())
             .bind(programme.as_str())
             .bind(json("a match", found)?)
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -421,20 +191,14 @@ impl Tx {
 impl Store {
     /// What the practice told us about a referral, where it could be read.
     pub async fn content(&self, id: ReferralId) -> Result<Option<Referral>, StoreError> {
-        let body: Option<String> = sqlx::query_scalar(CONTENT).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let body: Option<String> = query(CONTENT).bind(id.to_string()).maybe_scalar(self.pool()).await?;
         body.map(|text| from_json("a referral", &id.to_string(), &text)).transpose()
-    }
-
-    /// The FHIR it was read from, newest version first.
-    pub async fn raw(&self, id: ReferralId) -> Result<Vec<String>, StoreError> {
-        let all: Vec<Vec<u8>> = sqlx::query_scalar(RAW).bind(id.to_string()).fetch_all(self.pool()).await?;
-        all.iter().map(|bytes| decompressed(bytes)).collect()
     }
 
     /// The referrals that a filter lets through, longest waiting first.
     pub async fn list(&self, filter: &ListFilter) -> Result<Vec<ReferralRow>, StoreError> {
         let limit = if filter.limit > 0 { filter.limit } else { i64::MAX };
-        let rows = sqlx::query(LIST)
+        let rows = query(LIST)
             .bind(filter.programme.as_ref().map(ProgrammeId::as_str))
             .bind(filter.state.as_deref())
             .bind(i64::from(filter.waiting))
@@ -446,12 +210,12 @@ impl Store {
 
     /// Everything anybody wrote about a referral, oldest first.
     pub async fn notes(&self, id: ReferralId) -> Result<Vec<NoteRow>, StoreError> {
-        let rows = sqlx::query(NOTES).bind(id.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(NOTES).bind(id.to_string()).fetch_all(self.pool()).await?;
         rows.iter()
             .map(|row| {
                 Ok(NoteRow {
                     id: key("a note", row.get("id"))?,
-                    offer: row.get::<Option<String>, _>("offer_id").map(|o| key("an offer", &o)).transpose()?,
+                    offer: row.get::<Option<String>>("offer_id").map(|o| key("an offer", &o)).transpose()?,
                     kind: row.get("kind"),
                     author: row.get("author"),
                     words: row.get("words"),
@@ -463,19 +227,19 @@ impl Store {
 
     /// Scores before and after, where they were taken: the latest of each, whoever took them.
     pub async fn scores(&self, id: ReferralId) -> Result<(Option<Ons4>, Option<Ons4>), StoreError> {
-        let rows = sqlx::query(SCORES).bind(id.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(SCORES).bind(id.to_string()).fetch_all(self.pool()).await?;
         Ok((score_at(&rows, "before"), score_at(&rows, "after")))
     }
 
     /// Scores before and after that the partner of one offer took: another partner's say nothing about its support.
     pub async fn offer_scores(&self, offer: OfferId) -> Result<(Option<Ons4>, Option<Ons4>), StoreError> {
-        let rows = sqlx::query(OFFER_SCORES).bind(offer.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(OFFER_SCORES).bind(offer.to_string()).fetch_all(self.pool()).await?;
         Ok((score_at(&rows, "before"), score_at(&rows, "after")))
     }
 
     /// Whether the request still names the person who was taken on (also true where nothing is kept any more).
     pub async fn is_same_person(&self, id: ReferralId) -> Result<bool, StoreError> {
-        let row = sqlx::query(PERSON).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let row = query(PERSON).bind(id.to_string()).fetch_optional(self.pool()).await?;
         let Some(row) = row else { return Ok(true) };
         let now: Referral = from_json("a referral", &id.to_string(), row.get("body"))?;
         let then: Patient = from_json("a person", &id.to_string(), row.get("person"))?;
@@ -484,14 +248,13 @@ impl Store {
 
     /// What the matcher read last.
     pub async fn matched(&self, id: ReferralId) -> Result<Option<Match>, StoreError> {
-        let body: Option<String> = sqlx::query_scalar(MATCH).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let body: Option<String> = query(MATCH).bind(id.to_string()).maybe_scalar(self.pool()).await?;
         body.map(|text| from_json("a match", &id.to_string(), &text)).transpose()
     }
 
     /// Open referrals that were not read at their practice since `before`.
     pub async fn to_read_again(&self, before: Timestamp, most: i64) -> Result<Vec<ReferralId>, StoreError> {
-        let ids: Vec<String> =
-            sqlx::query_scalar(TO_READ_AGAIN).bind(ms(before)).bind(most).fetch_all(self.pool()).await?;
+        let ids: Vec<String> = query(TO_READ_AGAIN).bind(ms(before)).bind(most).scalars(self.pool()).await?;
         ids.iter().map(|id| key("a referral", id)).collect()
     }
 
@@ -503,40 +266,20 @@ impl Store {
         since: Timestamp,
         overdue: Timestamp,
     ) -> Result<Vec<ReferralId>, StoreError> {
-        let query = sqlx::query(WAITING_TOO_LONG).bind(programme.as_str()).bind(ms(since)).bind(ms(overdue));
+        let query = query(WAITING_TOO_LONG).bind(programme.as_str()).bind(ms(since)).bind(ms(overdue));
         let rows = query.fetch_all(self.pool()).await?;
         rows.iter().map(|row| key("a referral", row.get("id"))).collect()
     }
 }
 
-/// Whether the practice tells us the same again; which version and which Task it stands in is no news.
-fn same_content(mut stored: Referral, now: &Referral) -> bool {
-    stored.source = now.source.clone();
-    stored == *now
-}
-
-/// Whether a practice asks once more in a request that is over here: it took the request up again, or wrote something
-/// else in it. A new telephone number or address is no new request.
-fn was_sent_again(stored: Option<&Referral>, now: &Referral) -> bool {
-    now.status == RequestStatus::Active
-        && stored.is_none_or(|stored| {
-            stored.status != now.status || stored.reasons != now.reasons || stored.priority != now.priority
-        })
-}
-
-/// Whether whoever took the person on knows something that no longer holds: how to reach them safely, or who they are.
-fn is_told_otherwise(stored: &Referral, now: &Referral) -> bool {
-    stored.safe_contact != now.safe_contact || !stored.patient.is_same_person(&now.patient)
-}
-
-fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {
+fn list_row(row: &Row) -> Result<ReferralRow, StoreError> {
     let id: String = row.get("id");
     let hold: Option<String> = row.get("hold");
     let body: Option<String> = row.get("body");
     Ok(ReferralRow {
         id: key("a referral", &id)?,
-        programme: ProgrammeId::new(row.get::<String, _>("programme_id")),
-        practice: PracticeId::new(row.get::<String, _>("practice_id")),
+        programme: ProgrammeId::new(row.get::<String>("programme_id")),
+        practice: PracticeId::new(row.get::<String>("practice_id")),
         request: row.get("request_id"),
         state: row.get("state"),
         hold: hold.map(|word| from_word("a hold", &id, &word)).transpose()?,
@@ -550,43 +293,16 @@ fn list_row(row: &SqliteRow) -> Result<ReferralRow, StoreError> {
     })
 }
 
-fn score_at(rows: &[SqliteRow], moment: &str) -> Option<Ons4> {
-    rows.iter().find(|r| r.get::<String, _>("moment") == moment).and_then(ons4)
+fn score_at(rows: &[Row], moment: &str) -> Option<Ons4> {
+    rows.iter().find(|r| r.get::<String>("moment") == moment).and_then(ons4)
 }
 
-fn ons4(row: &SqliteRow) -> Option<Ons4> {
-    let score = |name: &str| u8::try_from(row.get::<i64, _>(name)).ok().and_then(|n| Score::try_from(n).ok());
+fn ons4(row: &Row) -> Option<Ons4> {
+    let score = |name: &str| u8::try_from(row.get::<i64>(name)).ok().and_then(|n| Score::try_from(n).ok());
     Some(Ons4 {
         satisfied: score("satisfied")?,
         worthwhile: score("worthwhile")?,
         happy: score("happy")?,
         anxious: score("anxious")?,
     })
-}
-
-/// SHA-256 of the text (hex), and the text compressed.
-fn compressed(text: &str) -> Result<(String, Vec<u8>), StoreError> {
-    use std::io::Write as _;
-    let mut zip = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
-    let bytes = zip.write_all(text.as_bytes()).and_then(|()| zip.finish());
-    let bytes =
-        bytes.map_err(|e| StoreError::Unreadable { what: "raw FHIR", id: String::new(), why: e.to_string() })?;
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    let hash = digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    Ok((hash, bytes))
-}
-
-fn decompressed(bytes: &[u8]) -> Result<String, StoreError> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    flate2::read::DeflateDecoder::new(bytes).read_to_string(&mut text).map_err(|e| StoreError::Unreadable {
-        what: "raw FHIR",
-        id: String::new(),
-        why: e.to_string(),
-    })?;
-    Ok(text)
 }

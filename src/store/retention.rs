@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::raw::TEXTS;
 use super::rows::{key, ms};
+use super::sql::query;
 use super::{Store, StoreError, Tx};
 use crate::referral::{ProgrammeId, ReferralId};
 
@@ -31,27 +33,29 @@ impl Store {
         before: Timestamp,
         most: i64,
     ) -> Result<Vec<ReferralId>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(PAST_RETENTION)
-            .bind(programme.as_str())
-            .bind(ms(before))
-            .bind(most)
-            .fetch_all(self.pool())
-            .await?;
+        let ids: Vec<String> =
+            query(PAST_RETENTION).bind(programme.as_str()).bind(ms(before)).bind(most).scalars(self.pool()).await?;
         ids.iter().map(|id| key("a referral", id)).collect()
     }
 }
 
 impl Tx {
-    /// Erases everything personal about these referrals.
+    /// Erases everything personal about these referrals, but for one that was taken up again meanwhile.
     pub async fn erase(&mut self, referrals: &[ReferralId]) -> Result<(), StoreError> {
+        if referrals.is_empty() {
+            return Ok(());
+        }
+        // A text that somebody is just about to refer to again must not go.
+        self.alone(TEXTS).await?;
         for id in referrals {
+            if self.standing(*id).await?.is_some_and(|now| now.episode.is_open()) {
+                continue;
+            }
             for table in ERASE {
-                sqlx::query(table).bind(id.to_string()).execute(&mut *self.inner).await?;
+                query(table).bind(id.to_string()).execute(&mut self.inner).await?;
             }
         }
-        if !referrals.is_empty() {
-            sqlx::query(ERASE_ORPHANS).execute(&mut *self.inner).await?;
-        }
+        query(ERASE_ORPHANS).execute(&mut self.inner).await?;
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use riverqueue::RunHandle;
 use serde_json::Value;
+use sqlx::Connection as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,7 @@ use wellbridge::{jobs, random, web};
 
 use super::browser::Browser;
 use super::city;
+use super::database::Database;
 use super::peers::{Medplum, PATIENCE, judged};
 use super::record::Record;
 use super::story::{OUR_CODE, Sent, Story};
@@ -159,6 +161,8 @@ pub(crate) struct World {
     practice: Practice,
     settings: Table,
     directory: PathBuf,
+    /// On PostgreSQL, where this run of the tests is on it.
+    database: Option<Database>,
     running: Option<Running>,
 }
 
@@ -184,9 +188,14 @@ impl World {
         if let Some(wire) = &wire {
             set(&mut settings, "practices.burton-croft.fhir", wire.base().into());
         }
+        let database = Database::new().await;
+        if let Some(database) = &database {
+            set(&mut settings, "database.url", database.url().into());
+        }
         let (service, running) = start(&settings, &clock, listener).await;
+        let running = Some(running);
         let mut world =
-            Self { service, record, wire, mail, clock, base, practice, settings, directory, running: Some(running) };
+            Self { service, record, wire, mail, clock, base, practice, settings, directory, database, running };
         world.drain().await;
         if plan.confirmed {
             for partner in city::PARTNERS {
@@ -248,22 +257,31 @@ impl World {
 
     /// How long the next attempt of a job of this kind waits.
     pub(crate) async fn next_try(&self, kind: &str) -> Duration {
-        const WAIT: &str = "select cast(round((julianday(scheduled_at) - julianday('now')) * 86400) as bigint)
+        const SQLITE: &str = "select cast(round((julianday(scheduled_at) - julianday('now')) * 86400) as bigint)
             from river_job where kind = $1 and state = 'retryable' order by scheduled_at limit 1";
-        let file = self.directory.join("wellbridge.sqlite");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
-        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        let seconds: i64 = sqlx::query_scalar(WAIT).bind(kind).fetch_one(&mut connection).await.unwrap();
-        Duration::from_secs(seconds.unsigned_abs())
+        const POSTGRES: &str = "select cast(round(extract(epoch from scheduled_at - now())) as bigint)
+            from river_job where kind = $1 and cast(state as text) = 'retryable' order by scheduled_at limit 1";
+        Duration::from_secs(self.look(SQLITE, POSTGRES, &[kind]).await.unsigned_abs())
     }
 
     /// How many jobs of this kind are in this state.
     pub(crate) async fn jobs_of(&self, kind: &str, state: &str) -> i64 {
+        const COUNT: &str = "select count(*) from river_job where kind = $1 and cast(state as text) = $2";
+        self.look(COUNT, COUNT, &[kind, state]).await
+    }
+
+    /// The number that a query answers, past the service.
+    async fn look(&self, sqlite: &'static str, postgres: &'static str, with: &[&str]) -> i64 {
+        if let Some(database) = &self.database {
+            let mut connection = sqlx::PgConnection::connect(&database.url()).await.unwrap();
+            let query = with.iter().fold(sqlx::query_scalar(postgres), |query, value| query.bind(*value));
+            return query.fetch_one(&mut connection).await.unwrap();
+        }
         let file = self.directory.join("wellbridge.sqlite");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
         let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        let count = sqlx::query_scalar("select count(*) from river_job where kind = $1 and state = $2");
-        count.bind(kind).bind(state).fetch_one(&mut connection).await.unwrap()
+        let query = with.iter().fold(sqlx::query_scalar(sqlite), |query, value| query.bind(*value));
+        query.fetch_one(&mut connection).await.unwrap()
     }
 
     /// Working days pass, one after the other.
