@@ -13,6 +13,8 @@
 
 mod accounts;
 mod alerts;
+mod backup;
+mod copy;
 mod feeds;
 mod intake;
 mod ledger;
@@ -41,6 +43,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
+pub use copy::{Copied, CopiedTable, copy};
 pub use feeds::FeedRow;
 pub use intake::TakenIn;
 pub use ledger::{Appended, Recorded, Standing};
@@ -72,6 +75,12 @@ pub enum StoreError {
     /// The database has not been brought up to date yet.
     #[error("the database was written by an older version of wellbridge: start the service of this version first")]
     Older,
+    /// A database that should be empty is not.
+    #[error("the PostgreSQL database holds something already: name an empty one")]
+    NotEmpty,
+    /// What was moved is not what was there.
+    #[error("{0} did not arrive as it was: nothing was moved")]
+    NotTheSame(String),
     /// The database said no.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),

@@ -31,7 +31,6 @@ const SESSION: &str = "set default_transaction_isolation = 'read committed'; set
 const MIGRATION_LOCK: i64 = 0x57_65_6c_6c_62_72_67;
 const LOCK: &str = "select pg_advisory_lock($1)";
 
-const IS_EMPTY: &str = "select count(*) from pg_tables where schemaname = current_schema()";
 const HAS_SCHEMA: &str =
     "select count(*) from pg_tables where schemaname = current_schema() and tablename = '_sqlx_migrations'";
 
@@ -76,17 +75,9 @@ impl Store {
         }
     }
 
-    /// Whether nothing at all is in the database.
-    pub(super) async fn is_empty_postgres(url: &str) -> Result<bool, StoreError> {
-        let mut connection = options(url)?.connect().await?;
-        let tables: i64 = query(IS_EMPTY).scalar(On::Postgres(&mut connection)).await?;
-        connection.close().await?;
-        Ok(tables == 0)
-    }
-
     /// Tells the other replicas that this one lives; answers for how long they had not heard of it (for the first time:
     /// very long). By the database's clock, which is the same for all.
-    pub(crate) async fn say_alive(&self) -> Result<Duration, StoreError> {
+    pub async fn say_alive(&self) -> Result<Duration, StoreError> {
         let silence: i64 = query(SEEN).bind(&self.replica).scalar(&self.pool).await?;
         query(FORGET).execute(&self.pool).await?;
         Ok(Duration::from_millis(silence.unsigned_abs()))
@@ -94,7 +85,7 @@ impl Store {
 
     /// Makes available what replicas were doing that were not heard of for so long; answers how many jobs. Only for a
     /// caller that was itself heard of all the while: after an outage of the database nobody is dead.
-    pub(crate) async fn release_jobs_of_the_dead(&self, silent: Duration) -> Result<u64, StoreError> {
+    pub async fn release_jobs_of_the_dead(&self, silent: Duration) -> Result<u64, StoreError> {
         let silent = i64::try_from(silent.as_millis()).unwrap_or(i64::MAX);
         Ok(query(RELEASE).bind(silent).execute(&self.pool).await?)
     }

@@ -96,8 +96,8 @@ pub(crate) enum Arg {
     Text(Option<String>),
     /// A number, a time in milliseconds or a flag; or null.
     Int(Option<i64>),
-    /// Bytes.
-    Bytes(Vec<u8>),
+    /// Bytes, or null.
+    Bytes(Option<Vec<u8>>),
 }
 
 impl From<&str> for Arg {
@@ -127,7 +127,7 @@ impl From<i64> for Arg {
 
 impl From<Vec<u8>> for Arg {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes)
+        Self::Bytes(Some(bytes))
     }
 }
 
@@ -197,17 +197,17 @@ impl Query {
 
     /// The one value of a query that finds exactly one.
     pub(crate) async fn scalar<'c, T: OwnedValue>(self, on: impl Into<On<'c>>) -> Result<T, Error> {
-        self.fetch_optional(on).await?.ok_or(Error::RowNotFound)?.value()
+        self.fetch_optional(on).await?.ok_or(Error::RowNotFound)?.value(0)
     }
 
     /// The one value of a query that finds one at most.
     pub(crate) async fn maybe_scalar<'c, T: OwnedValue>(self, on: impl Into<On<'c>>) -> Result<Option<T>, Error> {
-        self.fetch_optional(on).await?.map(|row| row.value()).transpose()
+        self.fetch_optional(on).await?.map(|row| row.value(0)).transpose()
     }
 
     /// The first column of every row.
     pub(crate) async fn scalars<'c, T: OwnedValue>(self, on: impl Into<On<'c>>) -> Result<Vec<T>, Error> {
-        self.fetch_all(on).await?.iter().map(Row::value).collect()
+        self.fetch_all(on).await?.iter().map(|row| row.value(0)).collect()
     }
 
     fn sqlite(self) -> Result<SqliteArguments, Error> {
@@ -272,10 +272,11 @@ impl Row {
         }
     }
 
-    fn value<T: OwnedValue>(&self) -> Result<T, Error> {
+    /// The value of a column by its place, from 0.
+    pub(super) fn value<T: OwnedValue>(&self, at: usize) -> Result<T, Error> {
         match self {
-            Self::Sqlite(row) => row.try_get(0),
-            Self::Postgres(row) => row.try_get(0),
+            Self::Sqlite(row) => row.try_get(at),
+            Self::Postgres(row) => row.try_get(at),
         }
     }
 }

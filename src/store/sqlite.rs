@@ -47,6 +47,13 @@ impl Store {
         }
     }
 
+    /// Opens a database that is there and changes nothing in it, alone: no service runs on it meanwhile.
+    pub(super) async fn hold(file: &Path) -> Result<Self, StoreError> {
+        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let lock = lock(dir)?;
+        Ok(Self { lock: Some(Arc::new(lock)), ..Self::look(file).await? })
+    }
+
     /// Opens a database that is there, and changes nothing in it: its schema must be this version's.
     pub async fn look(file: &Path) -> Result<Self, StoreError> {
         let pool = Pool::Sqlite(pool(file, false).await?);

@@ -11,6 +11,7 @@ mod partners;
 mod people;
 mod practice;
 mod record;
+mod replicas;
 mod whole;
 mod withdrawal;
 

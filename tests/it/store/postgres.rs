@@ -147,3 +147,54 @@ async fn words_with_a_nul_are_kept_without_it() {
     tx.commit().await.unwrap();
     assert_eq!(place.store.failing_edges().await.unwrap()[0].2, "it said \u{fffd} and went");
 }
+
+#[tokio::test]
+async fn what_a_dead_replica_was_doing_is_given_to_the_living_and_a_living_ones_is_not() {
+    let Some(place) = open().await else { return };
+    received(&place.store, "sr-1").await;
+    let door = &place.back_door;
+    place.store.say_alive().await.unwrap();
+    let dead = "insert into replica (id, seen) select 'dead', min(seen) - 60000 from replica";
+    assert_eq!(door.run(dead).await, 1);
+    let alive =
+        "update river_job set state = 'running', attempted_by = array['dead', (select max(id) from replica where
+        id <> 'dead')] where kind = 'keep_task'";
+    assert_eq!(door.run(alive).await, 1);
+    let died = "update river_job set state = 'running', attempted_by = array['dead'] where kind = 'match_referral'";
+    assert_eq!(door.run(died).await, 1);
+    let silent = std::time::Duration::from_secs(20);
+    assert_eq!(place.store.release_jobs_of_the_dead(silent).await.unwrap(), 1);
+    assert_eq!(door.texts("select kind from river_job where state = 'running'").await, ["keep_task"]);
+    assert_eq!(place.store.release_jobs_of_the_dead(silent).await.unwrap(), 0, "once");
+}
+
+#[tokio::test]
+async fn a_store_moves_from_the_file_to_the_server_whole() {
+    let Some(database) = Database::empty().await else { return };
+    let place = super::sqlite::open().await.unwrap();
+    let file = place.back_door.texts("select file from pragma_database_list where name = 'main'").await.remove(0);
+    super::personal::walk_the_road(&place).await;
+    for n in 10..700 {
+        received(&place.store, &format!("sr-{n}")).await;
+    }
+    let held = wellbridge::store::copy(file.as_ref(), &database.url(), |_, _| ()).await.unwrap_err();
+    assert!(matches!(held, StoreError::Locked(_)), "a service is running on it: {held}");
+    let (before, jobs) = (place.store.counts().await.unwrap(), place.store.jobs_waiting().await.unwrap());
+    place.store.close().await;
+
+    let mut steps = Vec::new();
+    let copied =
+        wellbridge::store::copy(file.as_ref(), &database.url(), |done, all| steps.push((done, all))).await.unwrap();
+    assert_eq!(steps.last().map(|(done, all)| done == all), Some(true));
+    let rows = |name: &str| copied.tables.iter().find(|t| t.table == name).unwrap().rows;
+    assert_eq!((rows("referral"), rows("note"), rows("raw_body")), (692, 4, 2));
+    let moved = Store::open_postgres(&database.url()).await.unwrap();
+    let found = moved.verify(|_, _| {}).await.unwrap();
+    assert_eq!((found.problems, moved.counts().await.unwrap()), (vec![], before));
+    assert_eq!(moved.jobs_waiting().await.unwrap(), jobs);
+    let door = back_door(&database).await;
+    let later = "select count(*) from river_job where state = 'scheduled' and kind = 'chase_offer' and args ->> 'why' = 'lapse'";
+    assert_eq!(door.number(later).await, 1, "a deadline is a job that waits");
+    let again = wellbridge::store::copy(file.as_ref(), &database.url(), |_, _| ()).await.unwrap_err();
+    assert!(matches!(again, StoreError::NotEmpty), "{again}");
+}

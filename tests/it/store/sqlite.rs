@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use wellbridge::referral::ReferralId;
 use wellbridge::store::{Store, StoreError};
 
-use super::fixtures::{at, facts, fhir, new_id, programme, referral};
+use super::fixtures::{at, facts, fhir, new_id, programme, received, referral};
 use super::{BackDoor, Place, contract};
 
 /// A data directory that is gone when the test is.
@@ -89,4 +89,33 @@ async fn what_was_committed_and_what_was_running_is_there_after_a_kill() {
     assert_eq!(door.number("select count(*) from river_job where state = 'running'").await, 0);
     assert!(store.jobs_waiting().await.unwrap() >= 2);
     assert_eq!(store.verify(|_, _| {}).await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_copy_made_while_the_service_writes_is_whole_and_can_be_started_from() {
+    let (dir, restored) = (DataDir::new(), DataDir::new());
+    let store = store_in(&dir.0).await.unwrap();
+    for n in 0..20 {
+        received(&store, &format!("sr-{n}")).await;
+    }
+    let copy = dir.0.join("copy.sqlite");
+    let writing = async {
+        for n in 20..60 {
+            received(&store, &format!("sr-{n}")).await;
+        }
+    };
+    let (copied, ()) = tokio::join!(store.back_up(&copy), writing);
+    assert!((20..=60).contains(&copied.unwrap()));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "it holds personal data");
+    let again = store.back_up(&copy).await.unwrap_err().to_string();
+    assert!(again.contains("copy.sqlite"), "no copy is written over another: {again}");
+
+    std::fs::create_dir_all(&restored.0).unwrap();
+    std::fs::copy(&copy, file(&restored.0)).unwrap();
+    let store = store_in(&restored.0).await.unwrap();
+    let found = store.verify(|_, _| {}).await.unwrap();
+    assert_eq!(found.problems, Vec::<String>::new());
+    assert!(found.referrals >= 20 && store.jobs_waiting().await.unwrap() >= 40);
+    received(&store, "sr-after").await;
 }

@@ -164,6 +164,8 @@ pub(crate) struct World {
     /// On PostgreSQL, where this run of the tests is on it.
     database: Option<Database>,
     running: Option<Running>,
+    /// Others on the same database.
+    replicas: Vec<(Arc<Wellbridge>, Running)>,
 }
 
 impl World {
@@ -191,11 +193,25 @@ impl World {
         let database = Database::new().await;
         if let Some(database) = &database {
             set(&mut settings, "database.url", database.url().into());
+            set(&mut settings, "web.link_key", "what every replica of this world makes links from".into());
         }
         let (service, running) = start(&settings, &clock, listener).await;
         let running = Some(running);
-        let mut world =
-            Self { service, record, wire, mail, clock, base, practice, settings, directory, database, running };
+        let replicas = Vec::new();
+        let mut world = Self {
+            service,
+            record,
+            wire,
+            mail,
+            clock,
+            base,
+            practice,
+            settings,
+            directory,
+            database,
+            running,
+            replicas,
+        };
         world.drain().await;
         if plan.confirmed {
             for partner in city::PARTNERS {
@@ -303,13 +319,26 @@ impl World {
         self.drain().await;
     }
 
-    /// The process ends in good order.
+    /// Whether other replicas could share this world's database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Another process on the same database, with pages of its own.
+    pub(crate) async fn another_replica(&mut self) -> Arc<Wellbridge> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (service, running) = start(&self.settings, &self.clock, listener).await;
+        self.replicas.push((Arc::clone(&service), running));
+        service
+    }
+
+    /// The process ends in good order, and so do the others.
     pub(crate) async fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.stop.cancel();
-            running.jobs.stop().await.unwrap();
-            tokio::time::timeout(PATIENCE, running.pages).await.expect("the pages do not end").unwrap().unwrap();
-            self.service.store.close().await;
+        for (service, running) in self.replicas.drain(..) {
+            end(&service, running).await;
+        }
+        if let Some(running) = self.running.take() {
+            end(&self.service, running).await;
         }
     }
 
@@ -532,6 +561,13 @@ fn code_in(text: &str) -> String {
     let three = |word: &str| word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
     let pair = words.windows(2).find(|pair| three(pair[0]) && three(pair[1]));
     pair.unwrap_or_else(|| panic!("no code in:\n{text}")).concat()
+}
+
+async fn end(service: &Wellbridge, mut running: Running) {
+    running.stop.cancel();
+    running.jobs.stop().await.unwrap();
+    tokio::time::timeout(PATIENCE, running.pages).await.expect("the pages do not end").unwrap().unwrap();
+    service.store.close().await;
 }
 
 async fn start(settings: &Table, clock: &Clock, listener: TcpListener) -> (Arc<Wellbridge>, Running) {
