@@ -31,7 +31,7 @@ pub(super) enum Db {
         /// The file to move from.
         #[arg(long, value_name = "FILE")]
         from_sqlite: PathBuf,
-        /// Where to: postgres://user:password@host:5432/name. Better by the variable: arguments are seen by everybody.
+        /// Where to: `postgres://user:password@host:5432/name`. Better by the variable: arguments are seen by everybody.
         #[arg(long, value_name = "URL", env = "WELLBRIDGE__DATABASE__URL", hide_env_values = true)]
         to: String,
         /// For a program to read.

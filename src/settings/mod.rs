@@ -143,7 +143,7 @@ fn read_database(section: Section<'_>, data_dir: Option<&Path>) -> Option<Databa
         "sqlite" => Some(Database::Sqlite(data_dir?.join("wellbridge.sqlite"))),
         address if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
             // What is wrong with it is said without repeating it: it holds a password.
-            let named = Url::parse(address).ok().filter(|url| url.path().trim_start_matches('/') != "");
+            let named = Url::parse(address).ok().filter(|url| !url.path().trim_start_matches('/').is_empty());
             if named.is_none() {
                 section.problem("url", "must name a database: \"postgres://user:password@host:5432/wellbridge\".");
             }

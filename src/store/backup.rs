@@ -11,7 +11,7 @@ use super::sql::{Pool, query};
 use super::{Store, StoreError};
 
 const COPY: &str = "vacuum into $1";
-const IS_SOUND: &str = "select integrity_check from pragma_integrity_check(1)";
+const IS_SOUND: &str = "select integrity_check from pragma_integrity_check limit 1";
 
 impl Store {
     /// Copies the database into `file`, which must not be there, readable by this account alone; answers how many
