@@ -155,13 +155,18 @@ fn mappings(settings: &Settings) -> Result<String, String> {
 }
 
 async fn database(settings: &Settings) -> Result<String, String> {
-    let Database::Sqlite(file) = &settings.database;
-    if !file.exists() {
-        return Ok(format!("{} is not there yet: the first start makes it", file.display()));
-    }
-    let looked = async { Store::look(file).await?.counts().await };
-    let counts = looked.await.map_err(|e| crate::jobs::chain(&e))?;
-    Ok(format!("{} holds {} referrals", file.display(), counts.values().sum::<u64>()))
+    let (name, store) = match &settings.database {
+        Database::Sqlite(file) if !file.exists() => {
+            return Ok(format!("{} is not there yet: the first start makes it", file.display()));
+        }
+        Database::Sqlite(file) => (file.display().to_string(), Store::look(file).await.map(Some)),
+        Database::Postgres(url) => ("the PostgreSQL server".to_owned(), Store::look_postgres(url.expose()).await),
+    };
+    let Some(store) = store.map_err(|e| crate::jobs::chain(&e))? else {
+        return Ok(format!("{name} answers, and nothing is in the database yet: the first start fills it"));
+    };
+    let counts = store.counts().await.map_err(|e| crate::jobs::chain(&e))?;
+    Ok(format!("{name} holds {} referrals", counts.values().sum::<u64>()))
 }
 
 async fn mail(settings: &Settings) -> Result<String, String> {

@@ -4,6 +4,7 @@
 //! where a program may read the answer; progress bars and colours only on a terminal.
 
 mod check;
+mod db;
 mod demo;
 mod directory;
 mod ledger;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::settings::{LoadFrom, Settings};
+use crate::settings::{Database, LoadFrom, Settings};
 use crate::store::Store;
 
 const AFTER_HELP: &str = "\
@@ -65,6 +66,9 @@ enum Command {
     /// Referrals and where they stand.
     #[command(subcommand)]
     Referrals(referrals::Referrals),
+    /// The database: a copy of it, and the way from SQLite to PostgreSQL.
+    #[command(subcommand)]
+    Db(db::Db),
     /// The ledger.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
@@ -126,6 +130,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Directory(directory) => directory.run(settings(config)?).await,
         Command::Referrals(referrals) => referrals.run(settings(config)?).await,
+        Command::Db(db) => db.run(config).await,
         Command::Ledger(ledger) => ledger.run(settings(config)?).await,
         Command::User(user) => user.run(settings(config)?).await,
         Command::Completions { shell } => {
@@ -141,6 +146,8 @@ fn settings(config: Option<PathBuf>) -> anyhow::Result<Settings> {
 
 /// The store, beside a service that may be running.
 async fn store_beside(settings: &Settings) -> anyhow::Result<Store> {
-    let crate::settings::Database::Sqlite(file) = &settings.database;
-    Ok(Store::open_beside(&settings.data_dir, file).await?)
+    Ok(match &settings.database {
+        Database::Sqlite(file) => Store::open_beside(&settings.data_dir, file).await?,
+        Database::Postgres(url) => Store::beside_postgres(url.expose()).await?,
+    })
 }

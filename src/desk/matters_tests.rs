@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use crate::referral::content::{Consent, Priority};
 use crate::referral::episode::NeedState;
 use crate::referral::{Patient, ReferralId};
+use crate::store::sql::query;
 use crate::store::{Edge, StoreError, Whose};
 use crate::web::testing::{CSRF, NEED, World, leeds, referral, york};
 
@@ -84,8 +85,8 @@ async fn opening_a_referral_has_the_practice_read_again_once() {
     for _ in 0..2 {
         world.get(&path(id, ""), &leeds()).await;
     }
-    let jobs = sqlx::query_scalar::<_, i64>("select count(*) from river_job where kind = 'read_again'");
-    assert_eq!(jobs.fetch_one(world.service.store.pool()).await.unwrap(), 1);
+    let jobs = query("select count(*) from river_job where kind = 'read_again'");
+    assert_eq!(jobs.scalar::<i64>(world.service.store.pool()).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -133,7 +134,7 @@ async fn a_failing_practice_is_its_own_programmes_business() {
 async fn a_lost_referral_shows_in_the_counts() {
     let world = World::new().await;
     world.refer(referral()).await;
-    sqlx::query("delete from referral").execute(world.service.store.pool()).await.unwrap();
+    query("delete from referral").execute(world.service.store.pool()).await.unwrap();
     let page = world.get("/metrics", "").await.body;
     assert!(page.contains("wellbridge_referrals_received_total 1"), "{page}");
     assert!(page.contains("wellbridge_referrals{state=\"proposed\"} 0"), "{page}");
@@ -144,7 +145,7 @@ async fn a_store_that_can_be_read_and_not_written_is_not_ready() {
     let world = World::new().await;
     assert_eq!(world.get("/readyz", "").await.status, StatusCode::OK);
     world.service.clock.advance(jiff::SignedDuration::from_secs(30));
-    sqlx::query("drop table rate").execute(world.service.store.pool()).await.unwrap();
+    query("drop table rate").execute(world.service.store.pool()).await.unwrap();
     assert_eq!(world.get("/readyz", "").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
@@ -154,7 +155,7 @@ async fn a_command_beside_another_versions_service_changes_nothing() {
     let file = dir.join("wellbridge.sqlite");
     let running = crate::store::Store::open(&dir).await.unwrap();
     crate::store::Store::open_beside(&dir, &file).await.unwrap();
-    sqlx::query("delete from _sqlx_migrations").execute(running.pool()).await.unwrap();
+    query("delete from _sqlx_migrations").execute(running.pool()).await.unwrap();
     let beside = crate::store::Store::open_beside(&dir, &file).await;
     assert!(matches!(beside, Err(StoreError::Directory { .. })), "{beside:?}");
     running.close().await;

@@ -88,8 +88,7 @@ async fn working() -> (World, RunHandle) {
 async fn drain<A: Effect>(world: &World) {
     let left = "select count(*) from river_job where kind = $1 and state in ('available', 'running')";
     let drained = async {
-        while sqlx::query_scalar::<_, i64>(left).bind(A::KIND).fetch_one(world.service.store.pool()).await.unwrap() > 0
-        {
+        while query(left).bind(A::KIND).scalar::<i64>(world.service.store.pool()).await.unwrap() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -193,8 +192,8 @@ async fn a_job_whose_time_runs_out_is_told_from_the_third_time_on_and_given_up_a
         again::<Hanging>(&world).await;
     }
     assert_eq!(given_up().await, 1, "after it a person is told, and it is tried no more");
-    let state = sqlx::query_scalar::<_, String>("select state from river_job where kind = 'hanging'");
-    assert_eq!(state.fetch_one(world.service.store.pool()).await.unwrap(), "discarded");
+    let state = query("select state from river_job where kind = 'hanging'");
+    assert_eq!(state.scalar::<String>(world.service.store.pool()).await.unwrap(), "discarded");
 }
 
 #[tokio::test(flavor = "multi_thread")]

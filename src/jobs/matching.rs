@@ -3,6 +3,8 @@
 //! Matching is pure and reads the directory's snapshot; what it found, where each need goes, and an offer made by the
 //! machine are one transaction.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::schedule::{OWN, Schedule};
@@ -193,10 +195,12 @@ async fn see_partners(
     found: &Match,
 ) -> Result<(), StoreError> {
     const SHOWN: usize = 8;
-    for candidate in found.needs.iter().flat_map(|need| need.candidates.iter().take(SHOWN)) {
-        if let Some(service) = directory.get(&candidate.service) {
-            offering::see_partner(tx, programme, service).await?;
-        }
+    let shown = found.needs.iter().flat_map(|need| need.candidates.iter().take(SHOWN));
+    // In one order, whatever the matcher's: two replicas that see the same new partners must not wait for each other.
+    let services: BTreeMap<_, _> =
+        shown.filter_map(|candidate| directory.get(&candidate.service)).map(|s| (offering::partner_of(s), s)).collect();
+    for service in services.values() {
+        offering::see_partner(tx, programme, service).await?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod offer_mail;
 mod poll;
 mod read_again;
 mod record;
+mod replica;
 pub mod schedule;
 pub(crate) mod sync;
 mod task;
@@ -274,12 +275,15 @@ pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
     let client = client(service, workers(service)?)?;
     service.store.use_client(client.clone());
     queue_first_ticks(service).await?;
+    replica::live(service.store.clone());
     Ok(client.start()?)
 }
 
 /// River's client, which works these jobs.
 fn client(service: &Wellbridge, workers: Workers) -> Result<Client, riverqueue::Error> {
-    Client::builder(service.store.pool().clone())
+    service
+        .store
+        .client_builder()
         .workers(workers)
         .queue("default", QueueConfig::new(WORKERS).with_fetch_poll_interval(Duration::from_millis(250)))
         .fetch_cooldown(Duration::from_millis(10))

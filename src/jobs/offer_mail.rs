@@ -171,7 +171,7 @@ impl SendOfferMail {
         // What may have been sent is never said to have been dropped.
         let may_have_left =
             |state: &str| [MailState::Unknown, MailState::Leaving].map(MailState::as_str).contains(&state);
-        if service.store.mail(mail_id).await?.is_none_or(|mail| !may_have_left(&mail.state)) {
+        if tx.mail(mail_id).await?.is_none_or(|mail| !may_have_left(&mail.state)) {
             tx.settle_mail(mail_id, MailState::Dropped, None, attempt.now).await?;
         }
         tx.complete(attempt.job).await?;

@@ -16,6 +16,11 @@ use crate::{random, settings::Web};
 const FILE: &str = "link-key";
 
 impl ServerKey {
+    /// Whether a data directory keeps one already.
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(FILE).exists()
+    }
+
     /// The key of the settings; else the one kept in `data_dir`, which is made at the first start. The data directory
     /// is locked by then. A key file that is not whole is an error, never replaced: links may have been made from it.
     pub fn open(web: &Web, data_dir: &Path) -> io::Result<Self> {

@@ -53,6 +53,12 @@ pub enum AssembleError {
         /// What the operating system said.
         why: std::io::Error,
     },
+    /// A key made here would open no link that another replica mailed.
+    #[error(
+        "replicas share one link key: name a file with 32 letters or more, drawn at random, by web.link_key_file, or put \
+         an older `link-key` into {0}"
+    )]
+    NoSharedKey(PathBuf),
     /// An adapter cannot be made.
     #[error("{what}: {why}")]
     Adapter {
@@ -65,8 +71,14 @@ pub enum AssembleError {
 
 /// Everything `serve` needs, with the directory as it was last synced. Takes the data directory for this process alone.
 pub async fn service(settings: Settings, clock: Clock) -> Result<Wellbridge, AssembleError> {
-    let Database::Sqlite(file) = &settings.database;
-    let store = Store::open_file(&settings.data_dir, file).await?;
+    let store = match &settings.database {
+        Database::Sqlite(file) => Store::open_file(&settings.data_dir, file).await?,
+        Database::Postgres(url) => Store::open_postgres(url.expose()).await?,
+    };
+    let own_key = settings.web.link_key.is_some() || ServerKey::is_in(&settings.data_dir);
+    if matches!(settings.database, Database::Postgres(_)) && !own_key {
+        return Err(AssembleError::NoSharedKey(settings.data_dir.clone()));
+    }
     let link_key = ServerKey::open(&settings.web, &settings.data_dir)
         .map_err(|why| AssembleError::File { path: settings.data_dir.clone(), why })?;
     let matcher = matcher(settings.mappings.as_deref())?;

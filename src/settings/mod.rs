@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use url::Url;
+
 use crate::referral::{PracticeId, ProgrammeId};
 
 pub mod deadlines;
@@ -73,10 +75,12 @@ pub struct Settings {
 }
 
 /// Where the ledger is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Database {
     /// One file.
     Sqlite(PathBuf),
+    /// A PostgreSQL server that several replicas share, by its address, which holds a password.
+    Postgres(Secret),
 }
 
 impl Settings {
@@ -134,17 +138,22 @@ fn read(root: &Section<'_>) -> Option<Settings> {
 }
 
 fn read_database(section: Section<'_>, data_dir: Option<&Path>) -> Option<Database> {
-    let url = section.get::<String>("url");
-    let database = url.and_then(|url| match url.trim() {
+    let url = section.secret("url");
+    let database = url.and_then(|url| match url.as_ref().map_or("sqlite", Secret::expose).trim() {
         "sqlite" => Some(Database::Sqlite(data_dir?.join("wellbridge.sqlite"))),
-        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-            section.problem("url", "names a PostgreSQL database, which comes with the next release. Write \"sqlite\".");
-            None
+        address if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
+            // What is wrong with it is said without repeating it: it holds a password.
+            let named = Url::parse(address).ok().filter(|url| !url.path().trim_start_matches('/').is_empty());
+            if named.is_none() {
+                section.problem("url", "must name a database: \"postgres://user:password@host:5432/wellbridge\".");
+            }
+            named.and(url).map(Database::Postgres)
         }
-        url => match url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
+        file => match file.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
             Some(path) if !path.is_empty() && !path.contains('?') => Some(Database::Sqlite(PathBuf::from(path))),
             _ => {
-                section.problem("url", "must be \"sqlite\" (one file in data_dir) or \"sqlite:path/to/file\".");
+                let known = "\"sqlite\" (one file in data_dir), \"sqlite:path/to/file\" or \"postgres://…\"";
+                section.problem("url", format!("must be {known}."));
                 None
             }
         },

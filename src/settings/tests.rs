@@ -29,7 +29,7 @@ fn said(text: &str) -> String {
 #[test]
 fn the_smallest_settings_start_with_careful_defaults() {
     let settings = load(SMALL).unwrap();
-    assert_eq!(settings.database, Database::Sqlite("data/wellbridge.sqlite".into()));
+    assert_eq!(file_of(&settings), "data/wellbridge.sqlite");
     assert_eq!(settings.web.listen.to_string(), "127.0.0.1:8080");
     assert_eq!((settings.mail.tls, settings.mail.port), (MailTls::Required, 587));
     assert_eq!(settings.mail.longest_send(), Duration::from_secs(150));
@@ -231,13 +231,29 @@ fn a_secret_comes_from_a_file_and_is_never_shown() {
     assert!(said(&gone).contains("mail.password_file (in settings): names a file that cannot be read"));
 }
 
+/// The file the ledger is in.
+fn file_of(settings: &Settings) -> String {
+    match &settings.database {
+        Database::Sqlite(file) => file.display().to_string(),
+        Database::Postgres(_) => panic!("a file was expected"),
+    }
+}
+
 #[test]
-fn postgresql_is_announced_for_the_next_release() {
-    let text = format!("{SMALL}\n[database]\nurl = \"postgres://db.leeds.example/wellbridge\"\n");
-    let said = said(&text);
-    assert!(said.contains("comes with the next release") && !said.contains("db.leeds"), "{said}");
-    let own = load(&format!("{SMALL}\n[database]\nurl = \"sqlite:/srv/ledger.sqlite\"\n")).unwrap();
-    assert_eq!(own.database, Database::Sqlite("/srv/ledger.sqlite".into()));
+fn the_ledger_is_in_a_file_or_on_a_server_whose_password_is_never_shown() {
+    let with = |url: &str| format!("{SMALL}\n[database]\nurl = \"{url}\"\n");
+    let address = "postgres://wellbridge:hunter2@db.leeds.example/ledger";
+    let settings = load(&with(address)).unwrap();
+    assert!(matches!(&settings.database, Database::Postgres(url) if url.expose() == address));
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    let nameless = said(&with("postgres://wellbridge:hunter2@db.leeds.example"));
+    assert!(nameless.contains("must name a database") && !nameless.contains("hunter2"), "{nameless}");
+    assert!(said(&with("mysql://db/ledger")).contains("\"postgres://"));
+    let file = tempdir("database-url").join("url");
+    fs::write(&file, format!("{address}\n")).unwrap();
+    let settings = load(&format!("{SMALL}\n[database]\nurl_file = {file:?}\n")).unwrap();
+    assert!(matches!(&settings.database, Database::Postgres(url) if url.expose() == address));
+    assert_eq!(file_of(&load(&with("sqlite:/srv/ledger.sqlite")).unwrap()), "/srv/ledger.sqlite");
 }
 
 #[test]

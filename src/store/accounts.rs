@@ -1,10 +1,9 @@
 //! Coordinators' accounts and sessions, who looked at what, and how often a door was knocked on.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{at, from_json, json, ms};
+use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::random;
 use crate::referral::{ProgrammeId, ReferralId, UserId};
@@ -42,23 +41,23 @@ const END_ALL: &str = "delete from account_session where account_id = $1";
 const SWEEP: &str = "delete from account_session where expires < $1";
 const AUDIT: &str = "insert into audit (id, programme_id, referral_id, who, what, at) values ($1, $2, $3, $4, $5, $6)";
 const AUDITS: &str = "select who, what, at from audit where referral_id = $1 order by at, id";
-const KNOCK: &str = "insert into rate (door, window, knocks) values ($1, $2, 1)
-    on conflict (door, window) do update set knocks = rate.knocks + 1 returning knocks";
-const FORGET_KNOCK: &str = "update rate set knocks = knocks - 1 where door = $1 and window = $2 and knocks > 0";
-const SWEEP_RATE: &str = "delete from rate where window < $1";
+const KNOCK: &str = "insert into rate (door, period, knocks) values ($1, $2, 1)
+    on conflict (door, period) do update set knocks = rate.knocks + 1 returning knocks";
+const FORGET_KNOCK: &str = "update rate set knocks = knocks - 1 where door = $1 and period = $2 and knocks > 0";
+const SWEEP_RATE: &str = "delete from rate where period < $1";
 
 impl Tx {
     /// Adds an account, or changes it; its sessions end.
     pub async fn put_account(&mut self, account: &Account, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(PUT)
+        query(PUT)
             .bind(account.id.as_str())
             .bind(&account.name)
             .bind(&account.password)
             .bind(json("programmes", &account.programmes)?)
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
-        sqlx::query(END_ALL).bind(account.id.as_str()).execute(&mut *self.inner).await?;
+        query(END_ALL).bind(account.id.as_str()).execute(&mut self.inner).await?;
         Ok(())
     }
 
@@ -70,26 +69,26 @@ impl Tx {
         csrf: &str,
         expires: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(PUT_SESSION)
+        query(PUT_SESSION)
             .bind(hash)
             .bind(account.as_str())
             .bind(csrf)
             .bind(ms(expires))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
 
     /// Signs out.
     pub async fn end_session(&mut self, hash: &str) -> Result<(), StoreError> {
-        sqlx::query(END_SESSION).bind(hash).execute(&mut *self.inner).await?;
+        query(END_SESSION).bind(hash).execute(&mut self.inner).await?;
         Ok(())
     }
 
     /// Forgets sessions that have ended and windows that have passed.
     pub async fn sweep_sessions(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(SWEEP).bind(ms(now)).execute(&mut *self.inner).await?;
-        sqlx::query(SWEEP_RATE).bind(ms(now) - 86_400_000).execute(&mut *self.inner).await?;
+        query(SWEEP).bind(ms(now)).execute(&mut self.inner).await?;
+        query(SWEEP_RATE).bind(ms(now) - 86_400_000).execute(&mut self.inner).await?;
         Ok(())
     }
 
@@ -102,14 +101,14 @@ impl Tx {
         what: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(AUDIT)
+        query(AUDIT)
             .bind(random::uuid().to_string())
             .bind(programme.as_str())
             .bind(referral.map(|r| r.to_string()))
             .bind(who)
             .bind(what)
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -118,19 +117,19 @@ impl Tx {
 impl Store {
     /// An account.
     pub async fn account(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
-        let row = sqlx::query(GET).bind(id.as_str()).fetch_optional(self.pool()).await?;
+        let row = query(GET).bind(id.as_str()).fetch_optional(self.pool()).await?;
         row.as_ref().map(account).transpose()
     }
 
     /// The live session with this hash.
     pub async fn session(&self, hash: &str, now: Timestamp) -> Result<Option<AccountSession>, StoreError> {
-        let row = sqlx::query(SESSION).bind(hash).bind(ms(now)).fetch_optional(self.pool()).await?;
+        let row = query(SESSION).bind(hash).bind(ms(now)).fetch_optional(self.pool()).await?;
         row.map(|row| Ok(AccountSession { account: account(&row)?, csrf: row.get("csrf") })).transpose()
     }
 
     /// Who looked at a referral: (who, what, when), oldest first.
     pub async fn audits(&self, referral: ReferralId) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
-        let rows = sqlx::query(AUDITS).bind(referral.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(AUDITS).bind(referral.to_string()).fetch_all(self.pool()).await?;
         Ok(rows.iter().map(|r| (r.get("who"), r.get("what"), at(r.get("at")))).collect())
     }
 
@@ -138,7 +137,7 @@ impl Store {
     pub async fn forget_knock(&self, door: &str, seconds: i64, now: Timestamp) -> Result<(), StoreError> {
         let window = ms(now) / (seconds * 1000) * (seconds * 1000);
         let mut tx = self.begin().await?;
-        sqlx::query(FORGET_KNOCK).bind(door).bind(window).execute(&mut *tx.inner).await?;
+        query(FORGET_KNOCK).bind(door).bind(window).execute(&mut tx.inner).await?;
         tx.commit().await
     }
 
@@ -147,13 +146,13 @@ impl Store {
     pub async fn knock(&self, door: &str, seconds: i64, now: Timestamp) -> Result<i64, StoreError> {
         let window = ms(now) / (seconds * 1000) * (seconds * 1000);
         let mut tx = self.begin().await?;
-        let knocks = sqlx::query_scalar(KNOCK).bind(door).bind(window).fetch_one(&mut *tx.inner).await?;
+        let knocks = query(KNOCK).bind(door).bind(window).scalar(&mut tx.inner).await?;
         tx.commit().await?;
         Ok(knocks)
     }
 }
 
-fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+fn account(row: &Row) -> Result<Account, StoreError> {
     let id: String = row.get("id");
     Ok(Account {
         programmes: from_json("an account", &id, row.get("programmes"))?,

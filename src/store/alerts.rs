@@ -1,10 +1,9 @@
 //! What the duty address is told of, until somebody opens it; and whether an edge is failing.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{at, from_word, json, key, ms};
+use super::sql::{Row, query};
 use super::{Edge, Store, StoreError, Tx};
 use crate::random;
 use crate::referral::event::Alert;
@@ -54,20 +53,20 @@ impl Tx {
         now: Timestamp,
     ) -> Result<AlertId, StoreError> {
         let id = AlertId::from_uuid(random::uuid());
-        sqlx::query(INSERT)
+        query(INSERT)
             .bind(id.to_string())
             .bind(programme.as_str())
             .bind(referral.map(|r| r.to_string()))
             .bind(alert.as_str())
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(id)
     }
 
     /// Counts one telling.
     pub async fn alert_told(&mut self, id: AlertId) -> Result<(), StoreError> {
-        sqlx::query(TOLD).bind(id.to_string()).execute(&mut *self.inner).await?;
+        query(TOLD).bind(id.to_string()).execute(&mut self.inner).await?;
         Ok(())
     }
 
@@ -78,11 +77,11 @@ impl Tx {
         by: &UserId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(OPEN_REFERRAL)
+        query(OPEN_REFERRAL)
             .bind(referral.to_string())
             .bind(ms(now))
             .bind(by.as_str())
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -94,52 +93,47 @@ impl Tx {
         by: &UserId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(OPEN_EDGE)
-            .bind(programme.as_str())
-            .bind(ms(now))
-            .bind(by.as_str())
-            .execute(&mut *self.inner)
-            .await?;
+        query(OPEN_EDGE).bind(programme.as_str()).bind(ms(now)).bind(by.as_str()).execute(&mut self.inner).await?;
         Ok(())
     }
 
     /// Notes that an edge fails; true the first time, when somebody must be told.
     pub async fn edge_fails(&mut self, edge: &Edge, why: &str, now: Timestamp) -> Result<bool, StoreError> {
         let edge = json("an edge", edge)?;
-        let done = sqlx::query(EDGE_FAILS).bind(edge).bind(ms(now)).bind(why).execute(&mut *self.inner).await?;
-        Ok(done.rows_affected() == 1)
+        let done = query(EDGE_FAILS).bind(edge).bind(ms(now)).bind(why).execute(&mut self.inner).await?;
+        Ok(done == 1)
     }
 
     /// Notes that an edge is well; true where it had been failing.
     pub async fn edge_is_well(&mut self, edge: &Edge) -> Result<bool, StoreError> {
-        let done = sqlx::query(EDGE_WELL).bind(json("an edge", edge)?).execute(&mut *self.inner).await?;
-        Ok(done.rows_affected() == 1)
+        let done = query(EDGE_WELL).bind(json("an edge", edge)?).execute(&mut self.inner).await?;
+        Ok(done == 1)
     }
 }
 
 impl Store {
     /// One alert.
     pub async fn alert(&self, id: AlertId) -> Result<Option<AlertRow>, StoreError> {
-        let row = sqlx::query(GET).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let row = query(GET).bind(id.to_string()).fetch_optional(self.pool()).await?;
         row.as_ref().map(alert_row).transpose()
     }
 
     /// Alerts nobody has opened yet, oldest first.
     pub async fn open_alerts(&self, programme: Option<&ProgrammeId>) -> Result<Vec<AlertRow>, StoreError> {
-        let rows = sqlx::query(OPEN).bind(programme.map(ProgrammeId::as_str)).fetch_all(self.pool()).await?;
+        let rows = query(OPEN).bind(programme.map(ProgrammeId::as_str)).fetch_all(self.pool()).await?;
         rows.iter().map(alert_row).collect()
     }
 
     /// Alerts ever raised about a referral.
     pub async fn alerts_of(&self, referral: ReferralId) -> Result<Vec<AlertRow>, StoreError> {
-        let rows = sqlx::query(OF_REFERRAL).bind(referral.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(OF_REFERRAL).bind(referral.to_string()).fetch_all(self.pool()).await?;
         rows.iter().map(alert_row).collect()
     }
 
     /// Edges that fail now: (which, since when, why). One that this version does not know is left out.
     pub async fn failing_edges(&self) -> Result<Vec<(Edge, Timestamp, String)>, StoreError> {
-        let rows = sqlx::query(EDGES).fetch_all(self.pool()).await?;
-        let known = |r: &SqliteRow| {
+        let rows = query(EDGES).fetch_all(self.pool()).await?;
+        let known = |r: &Row| {
             let edge = serde_json::from_str(r.get("id")).ok()?;
             Some((edge, at(r.get("failing")), r.get("why")))
         };
@@ -147,16 +141,16 @@ impl Store {
     }
 }
 
-fn alert_row(row: &SqliteRow) -> Result<AlertRow, StoreError> {
+fn alert_row(row: &Row) -> Result<AlertRow, StoreError> {
     let id: String = row.get("id");
     let referral: Option<String> = row.get("referral_id");
     Ok(AlertRow {
         kind: from_word("an alert", &id, row.get("kind"))?,
         id: key("an alert", &id)?,
-        programme: ProgrammeId::new(row.get::<String, _>("programme_id")),
+        programme: ProgrammeId::new(row.get::<String>("programme_id")),
         referral: referral.map(|r| key("a referral", &r)).transpose()?,
         raised: at(row.get("raised")),
         told: row.get("told"),
-        opened: row.get::<Option<i64>, _>("opened").map(at),
+        opened: row.get::<Option<i64>>("opened").map(at),
     })
 }

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 
 use super::rows::{at, from_json, json, key, ms};
+use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::directory::Service;
 use crate::referral::ReferralId;
@@ -49,12 +49,12 @@ impl Tx {
     /// Keeps the services of one page of a sync until the last page has come.
     pub async fn add_feed_page(&mut self, feed: &str, run: &str, services: &[Service]) -> Result<(), StoreError> {
         for service in services {
-            sqlx::query(ADD_PAGE)
+            query(ADD_PAGE)
                 .bind(feed)
                 .bind(run)
                 .bind(service.id.as_str())
                 .bind(json("a service", service)?)
-                .execute(&mut *self.inner)
+                .execute(&mut self.inner)
                 .await?;
         }
         Ok(())
@@ -62,28 +62,30 @@ impl Tx {
 
     /// How many services this run has gathered.
     pub async fn gathered(&mut self, feed: &str, run: &str) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(COUNT_PAGES).bind(feed).bind(run).fetch_one(&mut *self.inner).await?)
+        Ok(query(COUNT_PAGES).bind(feed).bind(run).scalar(&mut self.inner).await?)
     }
 
     /// Puts what a run gathered in place of what there was.
     pub async fn place_feed(&mut self, feed: &str, run: &str, now: Timestamp) -> Result<i64, StoreError> {
+        self.alone(&format!("feed {feed}")).await?;
         let services = self.gathered(feed, run).await?;
-        sqlx::query(PLACE).bind(feed).bind(run).bind(ms(now)).execute(&mut *self.inner).await?;
-        sqlx::query(REMOVE_GONE).bind(feed).bind(ms(now)).execute(&mut *self.inner).await?;
-        sqlx::query(CLEAR_PAGES).bind(feed).execute(&mut *self.inner).await?;
-        sqlx::query(SET_SYNCED).bind(feed).bind(ms(now)).bind(services).execute(&mut *self.inner).await?;
+        query(PLACE).bind(feed).bind(run).bind(ms(now)).execute(&mut self.inner).await?;
+        query(REMOVE_GONE).bind(feed).bind(ms(now)).execute(&mut self.inner).await?;
+        query(CLEAR_PAGES).bind(feed).execute(&mut self.inner).await?;
+        query(SET_SYNCED).bind(feed).bind(ms(now)).bind(services).execute(&mut self.inner).await?;
         Ok(services)
     }
 
     /// How many ids stand in more than one feed: of those the feed whose name comes first is used.
     pub async fn in_several_feeds(&mut self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(IN_SEVERAL).fetch_one(&mut *self.inner).await?)
+        Ok(query(IN_SEVERAL).scalar(&mut self.inner).await?)
     }
 
     /// Notes that a sync failed and keeps the last good copy.
     pub async fn feed_failed(&mut self, feed: &str, why: &str, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(CLEAR_PAGES).bind(feed).execute(&mut *self.inner).await?;
-        sqlx::query(SET_FAILING).bind(feed).bind(ms(now)).bind(why).execute(&mut *self.inner).await?;
+        self.alone(&format!("feed {feed}")).await?;
+        query(CLEAR_PAGES).bind(feed).execute(&mut self.inner).await?;
+        query(SET_FAILING).bind(feed).bind(ms(now)).bind(why).execute(&mut self.inner).await?;
         Ok(())
     }
 }
@@ -91,32 +93,32 @@ impl Tx {
 impl Store {
     /// Every feed that was ever read.
     pub async fn feeds(&self) -> Result<Vec<FeedRow>, StoreError> {
-        let rows = sqlx::query(FEEDS).fetch_all(self.pool()).await?;
-        let row = |row: &sqlx::sqlite::SqliteRow| FeedRow {
+        let rows = query(FEEDS).fetch_all(self.pool()).await?;
+        let row = |row: &Row| FeedRow {
             id: row.get("id"),
-            synced: row.get::<Option<i64>, _>("synced").map(at),
+            synced: row.get::<Option<i64>>("synced").map(at),
             services: row.get("services"),
-            failing: row.get::<Option<i64>, _>("failing").map(at).zip(row.get::<Option<String>, _>("why")),
+            failing: row.get::<Option<i64>>("failing").map(at).zip(row.get::<Option<String>>("why")),
         };
         Ok(rows.iter().map(row).collect())
     }
 
     /// When the newest sync of any feed was.
     pub async fn newest_sync(&self) -> Result<Option<Timestamp>, StoreError> {
-        let newest: Option<i64> = sqlx::query_scalar(NEWEST_SYNC).fetch_one(self.pool()).await?;
+        let newest: Option<i64> = query(NEWEST_SYNC).scalar(self.pool()).await?;
         Ok(newest.map(at))
     }
 
     /// Referrals that another directory may help: those that found no service, and those not matched yet.
     pub async fn without_service(&self) -> Result<Vec<ReferralId>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(WITHOUT_SERVICE).fetch_all(self.pool()).await?;
+        let ids: Vec<String> = query(WITHOUT_SERVICE).scalars(self.pool()).await?;
         ids.iter().map(|id| key("a referral", id)).collect()
     }
 
     /// Every service of every feed, as last read whole. An id names one service: where two feeds use the same, the one
     /// of the feed whose name comes first stands.
     pub async fn services(&self) -> Result<Vec<Service>, StoreError> {
-        let rows = sqlx::query(SERVICES).fetch_all(self.pool()).await?;
+        let rows = query(SERVICES).fetch_all(self.pool()).await?;
         let mut seen: HashSet<&str> = HashSet::with_capacity(rows.len());
         let first = rows.iter().filter(|row| seen.insert(row.get("id")));
         first.map(|row| from_json("a service", row.get("id"), row.get("body"))).collect()

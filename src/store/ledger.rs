@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{at, from_json, json, ms, word};
+use super::sql::{Row, query};
 use super::{Store, StoreError, Tx, queue};
 use crate::referral::episode::{Episode, NeedState, UNREAD};
 use crate::referral::event::{EVENT_VERSION, Effect, Event};
@@ -65,8 +64,18 @@ impl Recorded {
     }
 }
 
-const STANDING: &str = "select id, practice_id, request_id, task_id, task_version, input_version, explanation, seq,
-    received, changed, episode from referral where id = $1";
+macro_rules! standing {
+    ($locked:literal) => {
+        concat!(
+            "select id, practice_id, request_id, task_id, task_version, input_version, explanation, seq, received,
+            changed, episode from referral where id = $1",
+            $locked
+        )
+    };
+}
+const STANDING: &str = standing!("");
+/// On PostgreSQL whoever reads where a referral stands in order to move it has it alone until the transaction ends.
+const STANDING_LOCKED: &str = standing!(" for update");
 const INSERT_EVENT: &str = "insert into event (referral_id, seq, programme_id, version, body, occurred, recorded,
     effect_id) values ($1, $2, $3, $4, $5, $6, $7, $8)";
 const INSERT_REFERRAL: &str = "insert into referral (id, programme_id, practice_id, request_id, task_id, input_version,
@@ -81,9 +90,12 @@ const RECEIVED: &str = "select count(*) from event where seq = 1";
 const STATE_COUNTS: &str = "select state, count(*) as n from referral group by state";
 
 impl Tx {
-    /// Where a referral stands, within this transaction.
+    /// Where a referral stands, within this transaction: it moves by nobody else until the transaction ends.
     pub async fn standing(&mut self, id: ReferralId) -> Result<Option<Standing>, StoreError> {
-        let row = sqlx::query(STANDING).bind(id.to_string()).fetch_optional(&mut *self.inner).await?;
+        let row = query(self.inner.either(STANDING, STANDING_LOCKED))
+            .bind(id.to_string())
+            .fetch_optional(&mut self.inner)
+            .await?;
         row.as_ref().map(standing).transpose()
     }
 
@@ -103,7 +115,7 @@ impl Tx {
             facts: episode.facts,
         };
         let summary = Summary::of(episode)?;
-        sqlx::query(INSERT_REFERRAL)
+        query(INSERT_REFERRAL)
             .bind(episode.id.to_string())
             .bind(episode.programme.as_str())
             .bind(source.practice.as_str())
@@ -116,7 +128,7 @@ impl Tx {
             .bind(summary.need)
             .bind(ms(now))
             .bind(json("an episode", episode)?)
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         self.insert_event(episode, 1, &event, now, now, None).await?;
         queue::enqueue_effects(self, episode, effects, now).await
@@ -132,13 +144,14 @@ impl Tx {
         occurred: Timestamp,
         now: Timestamp,
     ) -> Result<Appended, StoreError> {
+        // First of all: what another transaction did to this referral is seen by everything that follows.
+        let before = self.standing(id).await?.ok_or(StoreError::NotFound)?;
         if let Some(effect) = effect_id {
-            let done: i64 = sqlx::query_scalar(EFFECT_DONE).bind(effect).fetch_one(&mut *self.inner).await?;
+            let done: i64 = query(EFFECT_DONE).bind(effect).scalar(&mut self.inner).await?;
             if done > 0 {
                 return Ok(Appended::Already);
             }
         }
-        let before = self.standing(id).await?.ok_or(StoreError::NotFound)?;
         let seq = before.seq + 1;
         let now = floor_ms(now);
         let (episode, effects) = match lifecycle::step(&before.episode, event, filing_id(id, seq), now) {
@@ -148,7 +161,7 @@ impl Tx {
         };
         self.insert_event(&episode, seq, event, occurred, now, effect_id).await?;
         let summary = Summary::of(&episode)?;
-        let updated = sqlx::query(UPDATE_REFERRAL)
+        let updated = query(UPDATE_REFERRAL)
             .bind(id.to_string())
             .bind(seq)
             .bind(summary.state)
@@ -159,10 +172,10 @@ impl Tx {
             .bind(i64::try_from(episode.attention.len()).unwrap_or(i64::MAX))
             .bind(json("an episode", &episode)?)
             .bind(before.seq)
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
-        if updated.rows_affected() != 1 {
-            // Only on a database whose transactions do not lock what they read: let the caller try again.
+        if updated != 1 {
+            // It was locked: nobody can have moved it. A second belt, should that ever be untrue.
             return Err(StoreError::Database(sqlx::Error::RowNotFound));
         }
         // Whoever had been shown who the person is sees nothing more once the offer has ended.
@@ -183,7 +196,7 @@ impl Tx {
         recorded: Timestamp,
         effect_id: Option<&str>,
     ) -> Result<(), StoreError> {
-        sqlx::query(INSERT_EVENT)
+        query(INSERT_EVENT)
             .bind(episode.id.to_string())
             .bind(seq)
             .bind(episode.programme.as_str())
@@ -192,7 +205,7 @@ impl Tx {
             .bind(ms(occurred))
             .bind(ms(recorded))
             .bind(effect_id)
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -201,26 +214,26 @@ impl Tx {
 impl Store {
     /// Where a referral stands now.
     pub async fn standing(&self, id: ReferralId) -> Result<Option<Standing>, StoreError> {
-        let row = sqlx::query(STANDING).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let row = query(STANDING).bind(id.to_string()).fetch_optional(self.pool()).await?;
         row.as_ref().map(standing).transpose()
     }
 
     /// Everything that happened to a referral, in order.
     pub async fn events(&self, id: ReferralId) -> Result<Vec<Recorded>, StoreError> {
-        let rows = sqlx::query(EVENTS).bind(id.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(EVENTS).bind(id.to_string()).fetch_all(self.pool()).await?;
         rows.iter().map(|row| recorded(id, row)).collect()
     }
 
     /// How many referrals were ever received, by the ledger: what the sum over [`Self::counts`] must be.
     pub async fn received(&self) -> Result<u64, StoreError> {
-        let n: i64 = sqlx::query_scalar(RECEIVED).fetch_one(self.pool()).await?;
+        let n: i64 = query(RECEIVED).scalar(self.pool()).await?;
         Ok(n.unsigned_abs())
     }
 
     /// How many referrals stand in each state.
     pub async fn counts(&self) -> Result<BTreeMap<String, u64>, StoreError> {
-        let rows = sqlx::query(STATE_COUNTS).fetch_all(self.pool()).await?;
-        Ok(rows.iter().map(|r| (r.get::<String, _>("state"), r.get::<i64, _>("n").unsigned_abs())).collect())
+        let rows = query(STATE_COUNTS).fetch_all(self.pool()).await?;
+        Ok(rows.iter().map(|r| (r.get::<String>("state"), r.get::<i64>("n").unsigned_abs())).collect())
     }
 }
 
@@ -235,12 +248,12 @@ pub(super) fn floor_ms(now: Timestamp) -> Timestamp {
     at(ms(now))
 }
 
-pub(super) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
+pub(super) fn standing(row: &Row) -> Result<Standing, StoreError> {
     let id: String = row.get("id");
     Ok(Standing {
         episode: from_json("the standing", &id, row.get("episode"))?,
         source: Source {
-            practice: PracticeId::new(row.get::<String, _>("practice_id")),
+            practice: PracticeId::new(row.get::<String>("practice_id")),
             request: row.get("request_id"),
             task: row.get("task_id"),
             version: row.get("input_version"),
@@ -253,7 +266,7 @@ pub(super) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
     })
 }
 
-fn recorded(id: ReferralId, row: &SqliteRow) -> Result<Recorded, StoreError> {
+fn recorded(id: ReferralId, row: &Row) -> Result<Recorded, StoreError> {
     let version: i64 = row.get("version");
     if version != EVENT_VERSION {
         // Older versions are upcast here, one function each, once there is a second version.

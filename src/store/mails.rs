@@ -4,10 +4,9 @@
 //! connection was lost after the last byte, and a second copy with the same Message-ID may follow.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{at, key, ms};
+use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::referral::episode::Episode;
 use crate::referral::event::OfferMail;
@@ -90,6 +89,8 @@ const LEAVES: &str = "update mail set state = 'leaving', settled = $2 where id =
 const BY_REFERRAL: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail
     where referral_id = $1 order by asked, id";
 const BY_ID: &str = "select id, offer_id, kind, state, attempts, asked, settled, answer from mail where id = $1";
+const BY_ID_LOCKED: &str =
+    "select id, offer_id, kind, state, attempts, asked, settled, answer from mail where id = $1 for update";
 
 /// The left part of the Message-ID of a mail about an offer: the same whenever it is made.
 pub fn offer_mail_id(offer: OfferId, mail: OfferMail) -> String {
@@ -117,7 +118,7 @@ impl Tx {
 
     /// Writes down that a mail is to be sent; twice is once.
     pub async fn ask_for_mail(&mut self, mail: &NewMail<'_>, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(ASK)
+        query(ASK)
             .bind(mail.id)
             .bind(mail.programme.as_str())
             .bind(mail.referral.map(|r| r.to_string()))
@@ -125,7 +126,7 @@ impl Tx {
             .bind(mail.kind)
             .bind(mail.ordinal)
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -134,8 +135,13 @@ impl Tx {
     /// (the process died, the time ran out, somebody stopped the service) is then known to have come so far. False where
     /// another attempt hands it over just now, or has sent it, dropped it or given it up: then it must not leave.
     pub async fn mail_leaves(&mut self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let found = sqlx::query(LEAVES).bind(id).bind(ms(now)).execute(&mut *self.inner).await?;
-        Ok(found.rows_affected() > 0)
+        Ok(query(LEAVES).bind(id).bind(ms(now)).execute(&mut self.inner).await? > 0)
+    }
+
+    /// One mail, which nobody else writes about until this transaction ends.
+    pub async fn mail(&mut self, id: &str) -> Result<Option<MailRow>, StoreError> {
+        let row = query(self.inner.either(BY_ID, BY_ID_LOCKED)).bind(id).fetch_optional(&mut self.inner).await?;
+        row.as_ref().map(mail_row).transpose()
     }
 
     /// Writes down what came of an attempt to send it.
@@ -146,7 +152,7 @@ impl Tx {
         answer: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(SETTLE).bind(id).bind(state.as_str()).bind(ms(now)).bind(answer).execute(&mut *self.inner).await?;
+        query(SETTLE).bind(id).bind(state.as_str()).bind(ms(now)).bind(answer).execute(&mut self.inner).await?;
         Ok(())
     }
 }
@@ -154,26 +160,26 @@ impl Tx {
 impl Store {
     /// The mails about a referral, oldest first.
     pub async fn mails(&self, referral: ReferralId) -> Result<Vec<MailRow>, StoreError> {
-        let rows = sqlx::query(BY_REFERRAL).bind(referral.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(BY_REFERRAL).bind(referral.to_string()).fetch_all(self.pool()).await?;
         rows.iter().map(mail_row).collect()
     }
 
     /// One mail; none where it was never asked for.
     pub async fn mail(&self, id: &str) -> Result<Option<MailRow>, StoreError> {
-        let row = sqlx::query(BY_ID).bind(id).fetch_optional(self.pool()).await?;
+        let row = query(BY_ID).bind(id).fetch_optional(self.pool()).await?;
         row.as_ref().map(mail_row).transpose()
     }
 }
 
-fn mail_row(row: &SqliteRow) -> Result<MailRow, StoreError> {
+fn mail_row(row: &Row) -> Result<MailRow, StoreError> {
     Ok(MailRow {
         id: row.get("id"),
-        offer: row.get::<Option<String>, _>("offer_id").map(|o| key("an offer", &o)).transpose()?,
+        offer: row.get::<Option<String>>("offer_id").map(|o| key("an offer", &o)).transpose()?,
         kind: row.get("kind"),
         state: row.get("state"),
         attempts: row.get("attempts"),
         asked: at(row.get("asked")),
-        settled: row.get::<Option<i64>, _>("settled").map(at),
+        settled: row.get::<Option<i64>>("settled").map(at),
         answer: row.get("answer"),
     })
 }

@@ -1,51 +1,64 @@
 //! Where everything is kept: the ledger, personal data apart from it, and River's jobs in the same database.
 //!
-//! SQLite, one file, is the embedded default; the PostgreSQL adapter comes behind the same two types. [`Store`] reads
-//! and begins; [`Tx`] is one write transaction and the only way to change anything: events, jobs and their completion
-//! go through it together. SQL is written so that both dialects agree (`$1`, times as epoch milliseconds, flags 0/1,
-//! JSON as text); see `migrations/`.
+//! SQLite, one file, is the embedded default; PostgreSQL is what several replicas share. Both stand behind two types:
+//! [`Store`] reads and begins; [`Tx`] is one write transaction and the only way to change anything: events, jobs and
+//! their completion go through it together. SQL is written so that both dialects agree (`$1`, times as epoch
+//! milliseconds, flags 0/1, JSON as text); see [`sql`] and `migrations/`.
+//!
+//! SQLite runs one write transaction at a time. PostgreSQL runs many, READ COMMITTED, from several processes: what is
+//! read in order to be written is locked by the reading ([`Tx::standing`], [`Tx::code`], [`Tx::mail`]), and what is not
+//! there yet is kept apart by [`Tx::alone`].
 //!
 //! No network call is ever made while a [`Tx`] is open.
 
 mod accounts;
 mod alerts;
+mod backup;
+mod copy;
 mod edge;
 mod feeds;
+mod intake;
 mod ledger;
 mod mails;
 mod offers;
 mod partners;
+mod postgres;
 mod practices;
 pub mod queue;
+mod raw;
 mod referrals;
 mod retention;
 mod rows;
+pub(crate) mod sql;
+mod sqlite;
 mod verify;
 
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use riverqueue::{Client, InsertOpts, JobArgs};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
+use riverqueue::{Client, ClientBuilder, InsertOpts, JobArgs};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
+pub use copy::{Copied, CopiedTable, copy};
 pub use edge::{Edge, Whose};
 pub use feeds::FeedRow;
+pub use intake::TakenIn;
 pub use ledger::{Appended, Recorded, Standing};
 pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::{Confirmation, Partner};
 pub use practices::Cursor;
-pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, TakenIn};
+pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow};
 pub use verify::Verified;
 
+use crate::random;
 use crate::referral::lifecycle::Refusal;
+use sql::{Pool, Transaction, query};
 
 /// Why something could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +74,15 @@ pub enum StoreError {
     /// Another Wellbridge has the data directory.
     #[error("{0} is in use by another wellbridge process: stop it first (a copy of a running SQLite file loses data)")]
     Locked(PathBuf),
+    /// The database has not been brought up to date yet.
+    #[error("the database was written by an older version of wellbridge: start the service of this version first")]
+    Older,
+    /// A database that should be empty is not.
+    #[error("the PostgreSQL database holds something already: name an empty one")]
+    NotEmpty,
+    /// What was moved is not what was there.
+    #[error("{0} did not arrive as it was: nothing was moved")]
+    NotTheSame(String),
     /// The database said no.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -97,21 +119,21 @@ impl From<riverqueue::Error> for StoreError {
 /// Longer than any queue of writers is; a job that meets it is tried again.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The database file in a data directory.
-const FILE_NAME: &str = "wellbridge.sqlite";
-
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 const APPLIED: &str = "select version from _sqlx_migrations order by version";
 
 /// The database, open.
 #[derive(Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: Pool,
     client: Arc<OnceLock<Client>>,
     insert_only: Client,
     /// SQLite lets one write at a time; whoever waits for a turn waits here, without a connection. Were the waiting ones
     /// to hold every connection, the one that writes could not read beside its transaction, and all would wait in vain.
+    /// On PostgreSQL there are as many turns as leave connections for those reads.
     turn: Arc<Semaphore>,
+    /// How other replicas know this process.
+    replica: String,
     /// Held as long as any clone of the store lives: one process a data directory.
     lock: Option<Arc<File>>,
 }
@@ -123,81 +145,41 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database of a data directory, alone: takes the lock, brings the schema up to date, and puts jobs that
-    /// were running when the last process died back to available.
-    pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        Self::open_file(data_dir, &data_dir.join(FILE_NAME)).await
-    }
-
-    /// The same with the database in a file of another name or place.
-    pub async fn open_file(data_dir: &Path, file: &Path) -> Result<Self, StoreError> {
-        let lock = lock(data_dir)?;
-        let store = Self::connect(file, Some(Arc::new(lock))).await?;
-        sqlx::query(RELEASE_RUNNING_JOBS).execute(&store.pool).await?;
-        sqlx::query(RELEASE_LEADERSHIP).execute(&store.pool).await?;
-        Ok(store)
-    }
-
-    /// Opens the database beside a service that may be running: for commands that look, or queue something. It works no
-    /// jobs and puts none back; the database keeps the two apart. The schema is brought up to date only where nobody
-    /// runs; under a running service it must be this version's.
-    pub async fn open_beside(data_dir: &Path, file: &Path) -> Result<Self, StoreError> {
-        match lock(data_dir) {
-            Ok(_alone) => Self::connect(file, None).await,
-            Err(StoreError::Locked(_)) => Self::look(file).await,
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Opens a database that is there, and changes nothing in it: its schema must be this version's.
-    pub async fn look(file: &Path) -> Result<Self, StoreError> {
-        let pool = pool(file, false).await?;
-        let applied: Vec<i64> = sqlx::query_scalar(APPLIED).fetch_all(&pool).await?;
-        let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
-        if applied != known {
-            let why = "it was written by another version of wellbridge: run the same version as the service does";
-            return Err(StoreError::Directory { path: file.to_owned(), why: why.to_owned() });
-        }
-        Self::over(pool, None)
-    }
-
-    async fn connect(file: &Path, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
-        let failed =
-            |path: &Path, why: std::io::Error| StoreError::Directory { path: path.to_owned(), why: why.to_string() };
-        if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            private_dir(dir).map_err(|why| failed(dir, why))?;
-        }
-        private_file(file).map_err(|why| failed(file, why))?;
-        let pool = pool(file, true).await?;
-        MIGRATIONS.run(&pool).await?;
-        riverqueue::migrate::SqliteMigrator::new(pool.clone()).migrate_up().await.map_err(|error| {
-            StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
-        })?;
-        Self::over(pool, lock)
-    }
-
-    fn over(pool: SqlitePool, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
-        let insert_only = Client::builder(pool.clone()).allow_unregistered_job_kinds().build()?;
-        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, turn: Arc::new(Semaphore::new(1)), lock })
+    fn over(pool: Pool, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
+        let insert_only = builder(&pool).allow_unregistered_job_kinds().build()?;
+        let turns = match &pool {
+            Pool::Sqlite(_) => 1,
+            Pool::Postgres(_) => postgres::TRANSACTIONS,
+        };
+        let turn = Arc::new(Semaphore::new(turns));
+        let replica = random::uuid().simple().to_string();
+        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, turn, replica, lock })
     }
 
     /// Begins the one kind of write transaction there is.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
         let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        let inner = riverqueue::database::begin_sqlite_write(&self.pool).await?;
+        let inner = match &self.pool {
+            Pool::Sqlite(pool) => Transaction::Sqlite(riverqueue::database::begin_sqlite_write(pool).await?),
+            Pool::Postgres(pool) => Transaction::Postgres(riverqueue::database::begin_postgres(pool).await?),
+        };
         Ok(Tx { inner, client: self.client().clone(), _turn: turn })
     }
 
     /// Answers a trivial question: `readyz`.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.pool).await?;
+        query("select 1").execute(&self.pool).await?;
         Ok(())
     }
 
-    /// The pool, for River.
-    pub(crate) fn pool(&self) -> &SqlitePool {
+    pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The beginning of River's client for this database, by the name of this replica.
+    pub(crate) fn client_builder(&self) -> ClientBuilder {
+        builder(&self.pool).id(&self.replica)
     }
 
     /// Makes `client`, which works jobs as well, the one that inserts them: it then wakes at once.
@@ -214,13 +196,13 @@ impl Store {
     /// Makes every job that is due at `now` (by a clock that was moved) available at once: the demo's "next day", and
     /// tests. With the machine's clock it changes nothing that River would not do by itself.
     pub async fn bring_forward(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query(BRING_FORWARD).bind(now.to_string()).execute(&self.pool).await?;
-        Ok(done.rows_affected())
+        let text = self.pool.either(BRING_FORWARD_SQLITE, BRING_FORWARD_POSTGRES);
+        Ok(query(text).bind(now.to_string()).execute(&self.pool).await?)
     }
 
     /// How many jobs are there to be run now or running (not those scheduled for later): none means drained.
     pub async fn jobs_waiting(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(JOBS_WAITING).fetch_one(&self.pool).await?)
+        Ok(query(self.pool.either(JOBS_WAITING_SQLITE, JOBS_WAITING_POSTGRES)).scalar(&self.pool).await?)
     }
 
     /// Closes every connection and gives the data directory back; what was committed is on disk.
@@ -233,19 +215,27 @@ impl Store {
     }
 }
 
-/// River's leader moves due jobs into the queue; one that died would be waited for, for 15 seconds. Under the lock there
-/// is no other.
-const RELEASE_LEADERSHIP: &str = "delete from river_leader";
-const RELEASE_RUNNING_JOBS: &str = "update river_job set state = 'available' where state = 'running'";
+fn builder(pool: &Pool) -> ClientBuilder {
+    match pool {
+        Pool::Sqlite(pool) => Client::builder(pool.clone()),
+        Pool::Postgres(pool) => Client::builder(pool.clone()),
+    }
+}
+
 const IS_RUNNING: &str = "select count(*) from river_job where id = $1 and state = 'running'";
-const JOBS_WAITING: &str = "select count(*) from river_job where state in ('available', 'running', 'pending')
+// River's own table has times as text on SQLite and as timestamps on PostgreSQL.
+const JOBS_WAITING_SQLITE: &str = "select count(*) from river_job where state in ('available', 'running', 'pending')
     or (state = 'retryable' and datetime(scheduled_at) <= datetime('now', '+1 second'))";
-const BRING_FORWARD: &str = "update river_job set state = 'available', scheduled_at = datetime('now', 'subsec')
+const JOBS_WAITING_POSTGRES: &str = "select count(*) from river_job where state in ('available', 'running', 'pending')
+    or (state = 'retryable' and scheduled_at <= now() + interval '1 second')";
+const BRING_FORWARD_SQLITE: &str = "update river_job set state = 'available', scheduled_at = datetime('now', 'subsec')
     where state in ('scheduled', 'retryable') and datetime(scheduled_at) <= datetime($1)";
+const BRING_FORWARD_POSTGRES: &str = "update river_job set state = 'available', scheduled_at = now()
+    where state in ('scheduled', 'retryable') and scheduled_at <= cast($1 as timestamptz)";
 
 /// One write transaction. Dropped without [`Tx::commit`], nothing of it happened.
 pub struct Tx {
-    inner: Transaction<'static, Sqlite>,
+    inner: Transaction,
     client: Client,
     /// Given back after `inner` is.
     _turn: OwnedSemaphorePermit,
@@ -265,59 +255,48 @@ impl Tx {
 
     /// Queues a job: it exists if and only if this transaction commits.
     pub async fn enqueue<A: JobArgs>(&mut self, args: A, opts: InsertOpts) -> Result<i64, StoreError> {
-        let inserted = self.client.insert(args).opts(opts).tx(&mut self.inner).await?;
+        let insert = self.client.insert(args).opts(opts);
+        let inserted = match &mut self.inner {
+            Transaction::Sqlite(tx) => insert.tx(tx).await?,
+            Transaction::Postgres(tx) => insert.tx(tx).await?,
+        };
         Ok(inserted.id())
     }
 
     /// Completes the running job `id` with this transaction; another attempt having won is an error, and then the whole
     /// transaction must be dropped.
     pub async fn complete(&mut self, id: i64) -> Result<(), StoreError> {
-        self.client.jobs().complete(id).tx(&mut self.inner).await?;
+        let complete = self.client.jobs().complete(id);
+        match &mut self.inner {
+            Transaction::Sqlite(tx) => complete.tx(tx).await?,
+            Transaction::Postgres(tx) => complete.tx(tx).await?,
+        };
+        Ok(())
+    }
+
+    /// Waits until no other transaction does `what`, and keeps it to this one until it ends: for what has no row yet that
+    /// could be locked. What is read after it is as the others left it. SQLite's writers wait for each other anyway.
+    async fn alone(&mut self, what: &str) -> Result<(), StoreError> {
+        if let Transaction::Postgres(_) = self.inner {
+            query(ALONE).bind(what).execute(&mut self.inner).await?;
+        }
+        Ok(())
+    }
+
+    /// Does `what` beside others that do it in this way too, and never beside one that does it alone.
+    async fn beside_others(&mut self, what: &str) -> Result<(), StoreError> {
+        if let Transaction::Postgres(_) = self.inner {
+            query(BESIDE_OTHERS).bind(what).execute(&mut self.inner).await?;
+        }
         Ok(())
     }
 
     /// Whether the job `id` is still being worked; false where another attempt has completed it.
     pub async fn is_running(&mut self, id: i64) -> Result<bool, StoreError> {
-        let running: i64 = sqlx::query_scalar(IS_RUNNING).bind(id).fetch_one(&mut *self.inner).await?;
+        let running: i64 = query(IS_RUNNING).bind(id).scalar(&mut self.inner).await?;
         Ok(running > 0)
     }
 }
 
-async fn pool(file: &Path, may_make: bool) -> Result<SqlitePool, StoreError> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(may_make)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(true);
-    Ok(SqlitePoolOptions::new().max_connections(8).connect_with(options).await?)
-}
-
-/// Makes a directory that other accounts of the machine cannot look into; one that is there keeps its mode.
-fn private_dir(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// Makes the database file, for this account alone, where it is not there yet (SQLite's side files take its mode).
-fn private_file(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
-}
-
-/// Takes the data directory for this process alone.
-fn lock(data_dir: &Path) -> Result<File, StoreError> {
-    let failed = |why: std::io::Error| StoreError::Directory {
-        path: data_dir.to_owned(),
-        why: format!("{why}; name another with `data_dir` or WELLBRIDGE__DATA_DIR"),
-    };
-    private_dir(data_dir).map_err(failed)?;
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(data_dir.join("lock")).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(data_dir.to_owned())),
-        Err(std::fs::TryLockError::Error(why)) => Err(failed(why)),
-    }
-}
+const ALONE: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+const BESIDE_OTHERS: &str = "select pg_advisory_xact_lock_shared(hashtextextended($1, 0))";

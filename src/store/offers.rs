@@ -1,9 +1,9 @@
 //! What lets a partner in: the link of an offer, its one-time code, the session behind the code. Hashes only.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 
 use super::rows::{at, key, ms};
+use super::sql::query;
 use super::{Store, StoreError, Tx};
 use crate::referral::{OfferId, ProgrammeId, ReferralId};
 
@@ -43,6 +43,8 @@ const PUT_CODE: &str = "insert into one_time_code (offer_id, programme_id, hash,
     values ($1, $2, $3, $4, $5, 0) on conflict (offer_id) do update set hash = excluded.hash,
     ordinal = excluded.ordinal, expires = excluded.expires, attempts = 0";
 const CODE: &str = "select hash, ordinal, expires, attempts from one_time_code where offer_id = $1";
+/// Tries at one code are made one after the other, also where each comes to another replica.
+const CODE_LOCKED: &str = "select hash, ordinal, expires, attempts from one_time_code where offer_id = $1 for update";
 const MISSED: &str = "update one_time_code set attempts = attempts + 1 where offer_id = $1";
 const MISSED_EVER: &str =
     "update answer_token set code_misses = code_misses + 1 where offer_id = $1 returning code_misses";
@@ -62,13 +64,13 @@ impl Tx {
         programme: &ProgrammeId,
         expires: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(PUT_TOKEN)
+        query(PUT_TOKEN)
             .bind(hash)
             .bind(offer.to_string())
             .bind(referral.to_string())
             .bind(programme.as_str())
             .bind(ms(expires))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -82,20 +84,21 @@ impl Tx {
         ordinal: i64,
         expires: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(PUT_CODE)
+        query(PUT_CODE)
             .bind(offer.to_string())
             .bind(programme.as_str())
             .bind(hash)
             .bind(ordinal)
             .bind(ms(expires))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
 
     /// The live code of an offer, in this transaction.
     pub async fn code(&mut self, offer: OfferId) -> Result<Option<CodeRow>, StoreError> {
-        let row = sqlx::query(CODE).bind(offer.to_string()).fetch_optional(&mut *self.inner).await?;
+        let text = self.inner.either(CODE, CODE_LOCKED);
+        let row = query(text).bind(offer.to_string()).fetch_optional(&mut self.inner).await?;
         Ok(row.map(|row| CodeRow {
             hash: row.get("hash"),
             ordinal: row.get("ordinal"),
@@ -106,8 +109,8 @@ impl Tx {
 
     /// Counts a wrong code; answers how many there were in the life of the offer's link.
     pub async fn code_missed(&mut self, offer: OfferId) -> Result<i64, StoreError> {
-        sqlx::query(MISSED).bind(offer.to_string()).execute(&mut *self.inner).await?;
-        let ever = sqlx::query_scalar(MISSED_EVER).bind(offer.to_string()).fetch_optional(&mut *self.inner).await?;
+        query(MISSED).bind(offer.to_string()).execute(&mut self.inner).await?;
+        let ever = query(MISSED_EVER).bind(offer.to_string()).maybe_scalar(&mut self.inner).await?;
         Ok(ever.unwrap_or(0))
     }
 
@@ -120,29 +123,29 @@ impl Tx {
         session_hash: &str,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
-        let used = sqlx::query(USE_CODE).bind(offer.to_string()).bind(code_hash).execute(&mut *self.inner).await?;
-        if used.rows_affected() != 1 {
+        let used = query(USE_CODE).bind(offer.to_string()).bind(code_hash).execute(&mut self.inner).await?;
+        if used != 1 {
             return Ok(false);
         }
-        sqlx::query(PUT_SESSION)
+        query(PUT_SESSION)
             .bind(session_hash)
             .bind(offer.to_string())
             .bind(programme.as_str())
             .bind(ms(expires))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(true)
     }
 
     /// Ends every session of an offer (it was taken back).
     pub async fn end_partner_sessions(&mut self, offer: OfferId) -> Result<(), StoreError> {
-        sqlx::query(END_SESSIONS).bind(offer.to_string()).execute(&mut *self.inner).await?;
+        query(END_SESSIONS).bind(offer.to_string()).execute(&mut self.inner).await?;
         Ok(())
     }
 
     /// Forgets sessions that have ended.
     pub async fn sweep_partner_sessions(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(SWEEP_SESSIONS).bind(ms(now)).execute(&mut *self.inner).await?;
+        query(SWEEP_SESSIONS).bind(ms(now)).execute(&mut self.inner).await?;
         Ok(())
     }
 }
@@ -150,11 +153,11 @@ impl Tx {
 impl Store {
     /// The offer a link acts for, by the hash of its token; also where it has expired.
     pub async fn token(&self, hash: &str) -> Result<Option<TokenRow>, StoreError> {
-        let Some(row) = sqlx::query(TOKEN).bind(hash).fetch_optional(self.pool()).await? else { return Ok(None) };
+        let Some(row) = query(TOKEN).bind(hash).fetch_optional(self.pool()).await? else { return Ok(None) };
         Ok(Some(TokenRow {
             offer: key("an offer", row.get("offer_id"))?,
             referral: key("a referral", row.get("referral_id"))?,
-            programme: ProgrammeId::new(row.get::<String, _>("programme_id")),
+            programme: ProgrammeId::new(row.get::<String>("programme_id")),
             expires: at(row.get("expires")),
             code_misses: row.get("code_misses"),
         }))
@@ -162,8 +165,7 @@ impl Store {
 
     /// Whether a session (by its hash) opens this offer now.
     pub async fn partner_session(&self, hash: &str, offer: OfferId, now: Timestamp) -> Result<bool, StoreError> {
-        let n: i64 =
-            sqlx::query_scalar(SESSION).bind(hash).bind(offer.to_string()).bind(ms(now)).fetch_one(self.pool()).await?;
+        let n: i64 = query(SESSION).bind(hash).bind(offer.to_string()).bind(ms(now)).scalar(self.pool()).await?;
         Ok(n > 0)
     }
 }

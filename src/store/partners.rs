@@ -1,10 +1,9 @@
 //! Partners: who runs services, where they read mail, who confirmed it and when. Not directory rows; they outlive syncs.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::rows::{at, ms};
+use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::referral::{PartnerId, ProgrammeId, UserId};
 
@@ -68,13 +67,7 @@ impl Tx {
         name: &str,
         hint: Option<&str>,
     ) -> Result<(), StoreError> {
-        sqlx::query(SEEN)
-            .bind(programme.as_str())
-            .bind(id.as_str())
-            .bind(name)
-            .bind(hint)
-            .execute(&mut *self.inner)
-            .await?;
+        query(SEEN).bind(programme.as_str()).bind(id.as_str()).bind(name).bind(hint).execute(&mut self.inner).await?;
         Ok(())
     }
 
@@ -86,7 +79,7 @@ impl Tx {
         confirmed: &Confirmation<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(CONFIRM)
+        query(CONFIRM)
             .bind(programme.as_str())
             .bind(id.as_str())
             .bind(confirmed.name)
@@ -94,7 +87,7 @@ impl Tx {
             .bind(confirmed.agreement)
             .bind(confirmed.by.as_str())
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -107,19 +100,13 @@ impl Tx {
         why: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(BAD)
-            .bind(programme.as_str())
-            .bind(id.as_str())
-            .bind(ms(now))
-            .bind(why)
-            .execute(&mut *self.inner)
-            .await?;
+        query(BAD).bind(programme.as_str()).bind(id.as_str()).bind(ms(now)).bind(why).execute(&mut self.inner).await?;
         Ok(())
     }
 
     /// A partner as it is within this transaction.
     pub async fn partner(&mut self, programme: &ProgrammeId, id: &PartnerId) -> Result<Option<Partner>, StoreError> {
-        let row = sqlx::query(GET).bind(programme.as_str()).bind(id.as_str()).fetch_optional(&mut *self.inner).await?;
+        let row = query(GET).bind(programme.as_str()).bind(id.as_str()).fetch_optional(&mut self.inner).await?;
         Ok(row.as_ref().map(partner))
     }
 }
@@ -127,22 +114,22 @@ impl Tx {
 impl Store {
     /// A partner.
     pub async fn partner(&self, programme: &ProgrammeId, id: &PartnerId) -> Result<Option<Partner>, StoreError> {
-        let row = sqlx::query(GET).bind(programme.as_str()).bind(id.as_str()).fetch_optional(self.pool()).await?;
+        let row = query(GET).bind(programme.as_str()).bind(id.as_str()).fetch_optional(self.pool()).await?;
         Ok(row.as_ref().map(partner))
     }
 
     /// All partners of a programme, by name.
     pub async fn partners(&self, programme: &ProgrammeId) -> Result<Vec<Partner>, StoreError> {
-        let rows = sqlx::query(ALL).bind(programme.as_str()).fetch_all(self.pool()).await?;
+        let rows = query(ALL).bind(programme.as_str()).fetch_all(self.pool()).await?;
         Ok(rows.iter().map(partner).collect())
     }
 }
 
-fn partner(row: &SqliteRow) -> Partner {
-    let confirmed = row.get::<Option<String>, _>("confirmed_by").zip(row.get::<Option<i64>, _>("confirmed"));
-    let bad = row.get::<Option<i64>, _>("bad_since").zip(row.get::<Option<String>, _>("bad_why"));
+fn partner(row: &Row) -> Partner {
+    let confirmed = row.get::<Option<String>>("confirmed_by").zip(row.get::<Option<i64>>("confirmed"));
+    let bad = row.get::<Option<i64>>("bad_since").zip(row.get::<Option<String>>("bad_why"));
     Partner {
-        id: PartnerId::new(row.get::<String, _>("id")),
+        id: PartnerId::new(row.get::<String>("id")),
         name: row.get("name"),
         email: row.get("email"),
         agreement: row.get("agreement"),

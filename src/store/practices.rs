@@ -1,9 +1,9 @@
 //! Where polling of each practice stands, and what came of each filing.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 
 use super::rows::{at, from_json, json, ms};
+use super::sql::query;
 use super::{Store, StoreError, Tx};
 use crate::referral::{FilingId, PracticeId, ProgrammeId, ReferralId};
 
@@ -32,7 +32,7 @@ impl Tx {
         since: Timestamp,
         polled: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(MOVE).bind(practice.as_str()).bind(ms(since)).bind(ms(polled)).execute(&mut *self.inner).await?;
+        query(MOVE).bind(practice.as_str()).bind(ms(since)).bind(ms(polled)).execute(&mut self.inner).await?;
         Ok(())
     }
 
@@ -46,14 +46,14 @@ impl Tx {
         refusal: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(SETTLE)
+        query(SETTLE)
             .bind(filing.to_string())
             .bind(referral.to_string())
             .bind(programme.as_str())
             .bind(json("outputs", &outputs)?)
             .bind(refusal)
             .bind(ms(now))
-            .execute(&mut *self.inner)
+            .execute(&mut self.inner)
             .await?;
         Ok(())
     }
@@ -62,10 +62,10 @@ impl Tx {
 impl Store {
     /// Where polling of a practice stands.
     pub async fn cursor(&self, practice: &PracticeId) -> Result<Cursor, StoreError> {
-        let row = sqlx::query(CURSOR).bind(practice.as_str()).fetch_optional(self.pool()).await?;
+        let row = query(CURSOR).bind(practice.as_str()).fetch_optional(self.pool()).await?;
         Ok(row.map_or_else(Cursor::default, |row| Cursor {
-            since: row.get::<Option<i64>, _>("since").map(at),
-            polled: row.get::<Option<i64>, _>("polled").map(at),
+            since: row.get::<Option<i64>>("since").map(at),
+            polled: row.get::<Option<i64>>("polled").map(at),
         }))
     }
 
@@ -74,7 +74,7 @@ impl Store {
         &self,
         referral: ReferralId,
     ) -> Result<Vec<(FilingId, Vec<String>, Option<String>)>, StoreError> {
-        let rows = sqlx::query(RESULTS).bind(referral.to_string()).fetch_all(self.pool()).await?;
+        let rows = query(RESULTS).bind(referral.to_string()).fetch_all(self.pool()).await?;
         rows.iter()
             .map(|row| {
                 let id: String = row.get("filing_id");

@@ -5,7 +5,9 @@
 
 use jiff::Timestamp;
 
+use super::raw::TEXTS;
 use super::rows::{key, ms};
+use super::sql::query;
 use super::{Standing, Store, StoreError, TakenIn, Tx};
 use crate::referral::content::RequestStatus;
 use crate::referral::episode::Facts;
@@ -42,34 +44,36 @@ impl Store {
         before: Timestamp,
         most: i64,
     ) -> Result<Vec<ReferralId>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(PAST_RETENTION)
-            .bind(programme.as_str())
-            .bind(ms(before))
-            .bind(most)
-            .fetch_all(self.pool())
-            .await?;
+        let ids: Vec<String> =
+            query(PAST_RETENTION).bind(programme.as_str()).bind(ms(before)).bind(most).scalars(self.pool()).await?;
         ids.iter().map(|id| key("a referral", id)).collect()
     }
 }
 
 impl Tx {
-    /// Erases everything personal about these referrals.
+    /// Erases everything personal about these referrals, but for one that was taken up again meanwhile.
     pub async fn erase(&mut self, referrals: &[ReferralId]) -> Result<(), StoreError> {
+        if referrals.is_empty() {
+            return Ok(());
+        }
+        // A text that somebody is just about to refer to again must not go.
+        self.alone(TEXTS).await?;
         for id in referrals {
+            if self.standing(*id).await?.is_some_and(|now| now.episode.is_open()) {
+                continue;
+            }
             for table in ERASE {
-                sqlx::query(table).bind(id.to_string()).execute(&mut *self.inner).await?;
+                query(table).bind(id.to_string()).execute(&mut self.inner).await?;
             }
         }
-        if !referrals.is_empty() {
-            sqlx::query(ERASE_ORPHANS).execute(&mut *self.inner).await?;
-        }
+        query(ERASE_ORPHANS).execute(&mut self.inner).await?;
         Ok(())
     }
 
     /// Whether a referral is over and nothing of what its practice said is kept any more. (One that is held because it
     /// could not be read has no content either; what it came in is kept.)
     pub(super) async fn is_erased(&mut self, id: ReferralId) -> Result<bool, StoreError> {
-        let n: i64 = sqlx::query_scalar(ERASED).bind(id.to_string()).fetch_one(&mut *self.inner).await?;
+        let n: i64 = query(ERASED).bind(id.to_string()).scalar(&mut self.inner).await?;
         Ok(n > 0)
     }
 

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 
 use super::ledger::{Summary, filing_id};
 use super::rows::key;
+use super::sql::query;
 use super::{Recorded, Standing, Store, StoreError};
 use crate::referral::ReferralId;
 use crate::referral::episode::Episode;
@@ -40,7 +40,7 @@ impl Store {
     /// Replays every referral from its events and compares with what is stored. `each` is called after every referral,
     /// for a progress bar.
     pub async fn verify(&self, mut each: impl FnMut(u64, u64)) -> Result<Verified, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(ALL_IDS).fetch_all(self.pool()).await?;
+        let ids: Vec<String> = query(ALL_IDS).scalars(self.pool()).await?;
         let total = ids.len() as u64;
         let mut found = Verified { referrals: total, ..Verified::default() };
         for (done, id) in ids.iter().enumerate() {
@@ -59,12 +59,12 @@ impl Store {
 
     /// Received is the sum over states: one statement, one moment.
     async fn conserved(&self, found: &mut Verified) -> Result<(), StoreError> {
-        let rows = sqlx::query(CONSERVED).fetch_all(self.pool()).await?;
+        let rows = query(CONSERVED).fetch_all(self.pool()).await?;
         let received: i64 = match rows.first() {
             Some(row) => row.get("received"),
-            None => sqlx::query_scalar(RECEIVED).fetch_one(self.pool()).await?,
+            None => query(RECEIVED).scalar(self.pool()).await?,
         };
-        found.states = rows.iter().map(|r| (r.get("state"), r.get::<i64, _>("n").unsigned_abs())).collect();
+        found.states = rows.iter().map(|r| (r.get("state"), r.get::<i64>("n").unsigned_abs())).collect();
         let sum: u64 = found.states.values().sum();
         if sum != received.unsigned_abs() {
             found.problems.push(format!("{received} referrals were received, but the states sum to {sum}"));
@@ -134,15 +134,14 @@ impl Store {
     /// True also where it moved on since `stored` was read.
     async fn summary_agrees(&self, stored: &Standing) -> Result<bool, StoreError> {
         let episode = &stored.episode;
-        let row =
-            sqlx::query(SUMMARY).bind(episode.id.to_string()).bind(stored.seq).fetch_optional(self.pool()).await?;
+        let row = query(SUMMARY).bind(episode.id.to_string()).bind(stored.seq).fetch_optional(self.pool()).await?;
         let Some(row) = row else { return Ok(true) };
         let told = Summary::of(episode)?;
-        Ok(row.get::<String, _>("state") == told.state
-            && row.get::<Option<String>, _>("hold") == told.hold
-            && row.get::<String, _>("need") == told.need
-            && row.get::<i64, _>("since") == told.since
-            && u64::try_from(row.get::<i64, _>("attention")) == Ok(episode.attention.len() as u64))
+        Ok(row.get::<String>("state") == told.state
+            && row.get::<Option<String>>("hold") == told.hold
+            && row.get::<String>("need") == told.need
+            && row.get::<i64>("since") == told.since
+            && u64::try_from(row.get::<i64>("attention")) == Ok(episode.attention.len() as u64))
     }
 }
 

@@ -193,6 +193,21 @@ async fn a_password_comes_through_a_pipe_and_a_short_one_changes_nothing() {
     assert!(ended.err.contains("`york`"), "{ended:?}");
 }
 
+#[test]
+fn a_backup_made_beside_the_service_is_restored_and_its_ledger_agrees() {
+    let folder = Folder::with(&settings());
+    let (mut child, _) = serve(&folder);
+    let backup = folder.run(&["db", "backup", "copy.sqlite", "--json"]);
+    assert_eq!((backup.code, &backup.json()["referrals"]), (Some(0), &Value::from(0)), "{backup:?}");
+    terminate(&child);
+    assert_eq!(code_within(&mut child, 30, |_| ()), Some(0));
+    let restored = Folder::with(&settings());
+    std::fs::create_dir_all(restored.data()).unwrap();
+    std::fs::copy(folder.0.join("copy.sqlite"), restored.database()).unwrap();
+    let verified = restored.run(&["ledger", "verify", "--json"]);
+    assert_eq!((verified.code, &verified.json()["problems"]), (Some(0), &Value::from(Vec::<Value>::new())));
+}
+
 /// A running service, and its address.
 fn serve(folder: &Folder) -> (Child, String) {
     let mut child = folder.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -10,7 +10,7 @@ use wellbridge::referral::{NoteId, OfferId, ReferralId};
 use wellbridge::store::{Appended, Store, StoreError};
 
 use crate::store::fixtures::{at, matched, new_offer, offered, received};
-use crate::store::sqlite;
+use crate::store::usual;
 
 fn event(offer: OfferId, dice: (u8, u8)) -> Event {
     let note = Some(NoteId::from_uuid(offer.uuid()));
@@ -60,7 +60,7 @@ async fn drive(store: &Store, id: ReferralId, dice: &[(u8, u8)]) -> usize {
 
 #[tokio::test]
 async fn whatever_happens_nothing_is_lost_and_the_ledger_replays() {
-    let place = sqlite::open().await;
+    let place = usual().await;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let roads = prop::collection::vec(any::<(u8, u8)>(), 25..30);
     let (mut mails, mut ends) = (0, BTreeMap::new());

@@ -1,5 +1,5 @@
 -- The first schema. Conventions, the same on SQLite and PostgreSQL: ids are text, times are milliseconds since 1970 in
--- bigint, flags are bigint 0 or 1, JSON is text. programme_id stands on every row that belongs to one.
+-- bigint, flags are bigint 0 or 1, JSON is text, bytes are bytea. programme_id stands on every row that belongs to one.
 --
 -- Three kinds of table, kept apart on purpose:
 --   the ledger   (referral, event): no personal data, never erased;
@@ -58,10 +58,11 @@ create table referral_content (
     person       text   not null
 );
 
--- FHIR as it came, compressed, each text once (personal data).
+-- FHIR as it came, compressed, each text once (personal data). SQLite has no type bytea and keeps bytes as they are under
+-- any name.
 create table raw_body (
     hash  text not null primary key,
-    bytes blob not null
+    bytes bytea not null
 );
 create table raw_input (
     referral_id  text   not null,
@@ -72,6 +73,7 @@ create table raw_input (
     received     bigint not null,
     primary key (referral_id, version, position)
 );
+create index raw_input_by_hash on raw_input (hash);
 
 -- Words that somebody wrote (personal data). `offer_id` and `kind` say what they are about.
 create table note (
@@ -255,10 +257,17 @@ create table audit (
 );
 create index audit_by_referral on audit (referral_id, at);
 
--- How often a door was knocked on, by window.
+-- How often a door was knocked on, by the moment that its window of time began.
 create table rate (
     door   text   not null,
-    window bigint not null,
+    period bigint not null,
     knocks bigint not null,
-    primary key (door, window)
+    primary key (door, period)
+);
+
+-- The processes that share this database, each by its own name, and when it last said that it lives, by the database's
+-- clock. Only on PostgreSQL is there anything in it.
+create table replica (
+    id   text   not null primary key,
+    seen bigint not null
 );

@@ -88,15 +88,14 @@ async fn a_need_whose_matching_is_given_up_waits_for_a_person_beside_one_that_wa
     let mut tx = world.service.store.begin().await.unwrap();
     tx.record(id, &Event::Matched { needs, safety: false }, None, now, now).await.unwrap();
     tx.commit().await.unwrap();
-    let broken = "create trigger broken before insert on match_result begin select raise(abort, 'disk I/O error'); end";
-    world.past_the_store(broken).await;
+    world.takes_no_more("match_result", "%").await;
     let again = |request: &mut serde_json::Value| request["note"][0]["text"] = "Lonely. Would like a visitor.".into();
     world.record.change("ServiceRequest", &sent.request, again).await;
     world.poll().await;
     some_tries(&world).await;
     assert_eq!(told_of(&world, &sent).await, [] as [usize; 0], "there is time yet");
     world.advance(A_DAY).await;
-    world.past_the_store("drop trigger broken").await;
+    world.takes_again("match_result").await;
     assert_eq!(told_of(&world, &sent).await, [1]);
     let episode = world.episode(&sent).await;
     let waits = episode.need(&"addiction".into()).map(|need| need.state.clone());
@@ -109,17 +108,17 @@ async fn a_need_whose_matching_is_given_up_waits_for_a_person_beside_one_that_wa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_cannot_be_chased_is_told_and_can_still_be_answered() {
-    let reminder = "create trigger broken before insert on event when new.body like '%\"reminded\"%' begin select raise(abort, 'disk I/O error'); end";
-    let deadline = "create trigger broken before insert on event when new.body like '%\"lapsed\"%' begin select raise(abort, 'disk I/O error'); end";
+    let reminder = "%\"reminded\"%";
+    let deadline = "%\"lapsed\"%";
     for (what, days) in [(reminder, 3), (deadline, 5)] {
         let world = Plan::usual().open().await;
         let sent = world.gp_sends(&Story::lonely()).await;
         let offer = world.open_offer(&sent).await;
-        world.past_the_store(what).await;
+        world.takes_no_more("event", what).await;
         world.advance_working_days(days).await;
         world.advance(A_DAY).await;
         assert_eq!(told_of(&world, &sent).await, [1], "{what}");
-        world.past_the_store("drop trigger broken").await;
+        world.takes_again("event").await;
         it_stands_on_the_desk(&world, &sent).await;
         assert_eq!(world.open_offer(&sent).await.id, offer.id, "{what}: nobody else was asked meanwhile");
         world.partner(&offer).accepts().await;

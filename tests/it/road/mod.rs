@@ -13,6 +13,7 @@ mod people;
 mod practice;
 mod record;
 mod reminders;
+mod replicas;
 mod terminal;
 mod whole;
 mod withdrawal;

@@ -24,7 +24,7 @@ pub(crate) async fn where_a_service_came_from_and_when_is_kept(place: &Place) {
     synced(place, "city", 60, &[service("choir", "Community Choir")]).await;
     let door = &place.back_door;
     assert_eq!(door.number("select count(*) from service").await, 1, "what the feed no longer has is gone");
-    assert_eq!(door.text("select feed_id from service where id = 'choir'").await, "city");
+    assert_eq!(door.texts("select feed_id from service where id = 'choir'").await, ["city"]);
     assert_eq!(door.number("select first_seen from service").await, at(0).as_millisecond());
     assert_eq!(door.number("select last_seen from service").await, at(60).as_millisecond());
     assert_eq!(place.store.services().await.unwrap()[0].name, "Community Choir");

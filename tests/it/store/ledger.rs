@@ -58,13 +58,13 @@ pub(crate) async fn a_refused_event_leaves_neither_event_nor_job(place: &Place) 
 
 pub(crate) async fn each_effect_is_a_job_in_the_same_transaction(place: &Place) {
     let id = received(&place.store, "sr-1").await;
-    let kinds = "select group_concat(kind, ' ') from (select kind from river_job order by kind)";
-    assert_eq!(place.back_door.text(kinds).await, "keep_task match_referral");
+    let kinds = "select kind from river_job order by kind";
+    assert_eq!(place.back_door.texts(kinds).await.join(" "), "keep_task match_referral");
     record(&place.store, id, &matched(), 1).await;
     let offer = new_offer();
     record(&place.store, id, &offered(offer), 2).await;
     let all = "chase_offer chase_offer keep_task keep_task keep_task match_referral send_offer_mail";
-    assert_eq!(place.back_door.text(kinds).await, all);
+    assert_eq!(place.back_door.texts(kinds).await.join(" "), all);
     let mails = place.store.mails(id).await.unwrap();
     assert_eq!((mails.len(), mails[0].offer, mails[0].state.as_str()), (1, Some(offer), "asked"));
     let worried = Event::Partner { offer, said: PartnerSaid::Accepted, note: None, risk: true };
@@ -187,4 +187,16 @@ pub(crate) async fn a_list_shows_the_need_that_gives_the_state(place: &Place) {
     let held = row().await;
     assert_eq!((held.state.as_str(), held.need.as_str(), held.since), ("held", "debt-advice", at(9)));
     assert_eq!(held.hold, Some(Hold::Coordinator));
+}
+
+pub(crate) async fn jobs_due_by_a_clock_that_was_moved_are_brought_forward(place: &Place) {
+    let mut tx = place.store.begin().await.unwrap();
+    let later: jiff::Timestamp = "2099-01-01T09:00:00Z".parse().unwrap();
+    let job = wellbridge::store::queue::ReadAgain { referral: new_id() };
+    tx.enqueue(job, wellbridge::store::queue::due(later)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(place.store.jobs_waiting().await.unwrap(), 0);
+    assert_eq!(place.store.bring_forward("2098-12-31T09:00:00Z".parse().unwrap()).await.unwrap(), 0);
+    assert_eq!(place.store.bring_forward(later).await.unwrap(), 1);
+    assert_eq!(place.store.jobs_waiting().await.unwrap(), 1);
 }

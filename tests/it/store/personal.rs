@@ -34,7 +34,7 @@ pub(crate) async fn personal_data_stands_in_the_personal_tables_only(place: &Pla
 }
 
 /// Drives a referral from intake to support, with words from everybody.
-async fn walk_the_road(place: &Place) {
+pub(super) async fn walk_the_road(place: &Place) {
     let store = &place.store;
     let id = received(store, "sr-1").await;
     let offer = new_offer();

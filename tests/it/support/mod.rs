@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod city;
+pub(crate) mod database;
 pub(crate) mod peers;
 mod people;
 mod plan;

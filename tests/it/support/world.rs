@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use riverqueue::RunHandle;
 use serde_json::Value;
+use sqlx::Connection as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,7 @@ use wellbridge::store::{Confirmation, ListFilter};
 use wellbridge::{jobs, random, web};
 
 use super::city;
+use super::database::Database;
 use super::peers::{Medplum, PATIENCE, judged};
 use super::plan::{set, set_default};
 use super::record::Record;
@@ -70,7 +72,11 @@ pub(crate) struct World {
     practice: Practice,
     settings: Table,
     directory: PathBuf,
+    /// On PostgreSQL, where this run of the tests is on it.
+    database: Option<Database>,
     running: Option<Running>,
+    /// Others on the same database.
+    replicas: Vec<(Arc<Wellbridge>, Running)>,
 }
 
 impl World {
@@ -95,9 +101,28 @@ impl World {
         if let Some(wire) = &wire {
             set(&mut settings, "practices.burton-croft.fhir", wire.base().into());
         }
+        let database = Database::new().await;
+        if let Some(database) = &database {
+            set(&mut settings, "database.url", database.url().into());
+            set(&mut settings, "web.link_key", "what every replica of this world makes links from".into());
+        }
         let (service, running) = start(&settings, &clock, listener).await;
-        let mut world =
-            Self { service, record, wire, mail, clock, base, practice, settings, directory, running: Some(running) };
+        let running = Some(running);
+        let replicas = Vec::new();
+        let mut world = Self {
+            service,
+            record,
+            wire,
+            mail,
+            clock,
+            base,
+            practice,
+            settings,
+            directory,
+            database,
+            running,
+            replicas,
+        };
         world.drain().await;
         if plan.confirmed {
             for partner in city::PARTNERS {
@@ -159,32 +184,73 @@ impl World {
 
     /// How long the next attempt of a job of this kind waits.
     pub(crate) async fn next_try(&self, kind: &str) -> Duration {
-        const WAIT: &str = "select cast(round((julianday(scheduled_at) - julianday('now')) * 86400) as bigint)
+        const SQLITE: &str = "select cast(round((julianday(scheduled_at) - julianday('now')) * 86400) as bigint)
             from river_job where kind = $1 and state = 'retryable' order by scheduled_at limit 1";
-        let mut connection = self.look_at_queue().await;
-        let seconds: i64 = sqlx::query_scalar(WAIT).bind(kind).fetch_one(&mut connection).await.unwrap();
-        Duration::from_secs(seconds.unsigned_abs())
+        const POSTGRES: &str = "select cast(round(extract(epoch from scheduled_at - now())) as bigint)
+            from river_job where kind = $1 and cast(state as text) = 'retryable' order by scheduled_at limit 1";
+        Duration::from_secs(self.look(SQLITE, POSTGRES, &[kind]).await.unsigned_abs())
     }
 
     /// How many jobs of this kind are in this state.
     pub(crate) async fn jobs_of(&self, kind: &str, state: &str) -> i64 {
-        let mut connection = self.look_at_queue().await;
-        let count = sqlx::query_scalar("select count(*) from river_job where kind = $1 and state = $2");
-        count.bind(kind).bind(state).fetch_one(&mut connection).await.unwrap()
+        const COUNT: &str = "select count(*) from river_job where kind = $1 and cast(state as text) = $2";
+        self.look(COUNT, COUNT, &[kind, state]).await
     }
 
-    async fn look_at_queue(&self) -> sqlx::SqliteConnection {
-        let file = self.directory.join("wellbridge.sqlite");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
-        sqlx::ConnectOptions::connect(&options).await.unwrap()
+    /// The number that a query answers, past the service.
+    async fn look(&self, sqlite: &'static str, postgres: &'static str, with: &[&str]) -> i64 {
+        if let Some(database) = &self.database {
+            let mut connection = sqlx::PgConnection::connect(&database.url()).await.unwrap();
+            let query = with.iter().fold(sqlx::query_scalar(postgres), |query, value| query.bind(*value));
+            return query.fetch_one(&mut connection).await.unwrap();
+        }
+        let query = with.iter().fold(sqlx::query_scalar(sqlite), |query, value| query.bind(*value));
+        query.fetch_one(&mut self.file().await).await.unwrap()
+    }
+
+    async fn file(&self) -> sqlx::SqliteConnection {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.directory.join("wellbridge.sqlite"));
+        sqlx::ConnectOptions::connect(&options.busy_timeout(PATIENCE)).await.unwrap()
     }
 
     /// A statement past the store, beside the running service: plants (and mends) a fault that only a database has.
-    pub(crate) async fn past_the_store(&self, sql: &'static str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.directory.join("wellbridge.sqlite"));
-        let options = options.busy_timeout(PATIENCE);
-        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    pub(crate) async fn past_the_store(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        match &self.database {
+            Some(database) => {
+                let mut connection = sqlx::PgConnection::connect(&database.url()).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+            None => {
+                sqlx::raw_sql(sql).execute(&mut self.file().await).await.unwrap();
+            }
+        }
+    }
+
+    /// From now on the database takes no row into `table` whose body is like this.
+    pub(crate) async fn takes_no_more(&self, table: &str, like: &str) {
+        let sql = match self.database {
+            None => format!(
+                "create trigger broken before insert on {table} when new.body like '{like}'
+                 begin select raise(abort, 'disk I/O error'); end"
+            ),
+            Some(_) => format!(
+                "create function broken() returns trigger language plpgsql as
+                 $$ begin raise exception 'disk I/O error'; end $$;
+                 create trigger broken before insert on {table} for each row when (new.body like '{like}')
+                 execute function broken()"
+            ),
+        };
+        self.past_the_store(&sql).await;
+    }
+
+    /// The database is well again.
+    pub(crate) async fn takes_again(&self, table: &str) {
+        let sql = match self.database {
+            None => "drop trigger broken".to_owned(),
+            Some(_) => format!("drop trigger broken on {table}; drop function broken()"),
+        };
+        self.past_the_store(&sql).await;
     }
 
     /// Somebody at a terminal runs the binary on this world's settings, beside the running service.
@@ -215,13 +281,26 @@ impl World {
         self.drain().await;
     }
 
-    /// The process ends in good order.
+    /// Whether other replicas could share this world's database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Another process on the same database, with pages of its own.
+    pub(crate) async fn another_replica(&mut self) -> Arc<Wellbridge> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (service, running) = start(&self.settings, &self.clock, listener).await;
+        self.replicas.push((Arc::clone(&service), running));
+        service
+    }
+
+    /// The process ends in good order, and so do the others.
     pub(crate) async fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.stop.cancel();
-            running.jobs.stop().await.unwrap();
-            tokio::time::timeout(PATIENCE, running.pages).await.expect("the pages do not end").unwrap().unwrap();
-            self.service.store.close().await;
+        for (service, running) in self.replicas.drain(..) {
+            end(&service, running).await;
+        }
+        if let Some(running) = self.running.take() {
+            end(&self.service, running).await;
         }
     }
 
@@ -328,6 +407,13 @@ impl Drop for World {
         // A leftover folder under target/ does no harm.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+async fn end(service: &Wellbridge, mut running: Running) {
+    running.stop.cancel();
+    running.jobs.stop().await.unwrap();
+    tokio::time::timeout(PATIENCE, running.pages).await.expect("the pages do not end").unwrap().unwrap();
+    service.store.close().await;
 }
 
 async fn start(settings: &Table, clock: &Clock, listener: TcpListener) -> (Arc<Wellbridge>, Running) {
