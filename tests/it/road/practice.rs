@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use wellbridge::demo::practice::Fault;
@@ -291,4 +291,21 @@ async fn a_practice_that_is_down_for_a_day_loses_nothing() {
     world.advance(SignedDuration::from_hours(3)).await;
     assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Filed);
     world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_that_a_busy_server_asks_of_a_filing_is_kept() {
+    for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
+        let world = Plan::usual().open().await;
+        let sent = world.gp_sends(&Story::lonely()).await;
+        world.pretend().fail_next(1, Method::POST, "/", Fault::Status(status, Some(1800)));
+        support_starts(&world, &sent).await;
+        assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Queued, "{status}");
+        let wait = world.next_try("file_record").await;
+        assert!((1700..=1800).contains(&wait.as_secs()), "{status}: {wait:?}");
+        world.advance(SignedDuration::from_mins(31)).await;
+        assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Filed, "{status}");
+        assert_eq!(world.record.all("Procedure").await.len(), 1, "{status}");
+        world.ends_well().await;
+    }
 }
