@@ -12,7 +12,7 @@ use super::tests::{accepted, asked, open};
 use crate::desk::accounts;
 use crate::referral::ReferralId;
 use crate::referral::episode::{AttentionKind, NeedState, OfferStatus};
-use crate::web::testing::{World, start};
+use crate::web::testing::{Seen, World, start};
 
 /// A clock stands until the end of the link, but for this much.
 async fn until_the_link_ends_but_for(world: &World, link: &str, left: SignedDuration) {
@@ -105,7 +105,7 @@ async fn a_code_typed_in_twice_at_once_opens_one_session() {
     let token = world.get(&link, "").await.field("form");
     let (action, fields) = (format!("{link}/open"), [("form", token.as_str()), ("code", code.digits())]);
     let seen = join_all((0..4).map(|_| world.post(&action, &fields, ""))).await;
-    let opened: Vec<String> = seen.iter().map(super::super::testing::Seen::cookie).filter(|c| !c.is_empty()).collect();
+    let opened: Vec<String> = seen.iter().map(Seen::cookie).filter(|c| !c.is_empty()).collect();
     assert_eq!(opened.len(), 1, "{opened:?}");
     assert!(world.get(&format!("{link}/person"), &opened[0]).await.body.contains("Barraclough"));
 }
@@ -132,11 +132,13 @@ async fn the_link_of_an_offer_that_has_ended_opens_nothing_and_mails_no_code() {
             let seen = world.get(&format!("{link}/{look}"), &cookie).await;
             assert_eq!(seen.location(), link, "{page} {look}");
         }
+        assert_eq!(events(&world, id).await, before, "{page}: nothing was seen or done");
+        assert_eq!(world.service.store.jobs_waiting().await.unwrap(), jobs, "{page}: no code is mailed");
         let again = world.post(&format!("{link}/yes"), &[("form", &token), ("once", "abc1")], &cookie).await;
         assert_eq!(again.location(), link, "{page}");
-        assert_eq!(events(&world, id).await, before, "{page}: a yes changes nothing any more");
-        assert_eq!(world.service.store.jobs_waiting().await.unwrap(), jobs, "{page}: no code is mailed");
-        assert!(!matches!(world.episode(id).await.needs[0].state, NeedState::Supported(_)), "{page}");
+        let episode = world.episode(id).await;
+        assert!(episode.offer(offer).unwrap().status.is_final(), "{page}: a yes opens it no more");
+        assert!(!matches!(episode.needs[0].state, NeedState::Supported(_) | NeedState::Offered(_)), "{page}");
     }
 }
 
