@@ -60,12 +60,11 @@ async fn once() -> anyhow::Result<Outcome> {
     let running = stage::open(([127, 0, 0, 1], 0).into()).await?;
     let played = play::play(&running.stage).await;
     running.close().await?;
-    let played = played?;
-    tell(&played);
-    Ok(if played.problems.is_empty() { Outcome::Well } else { Outcome::NotWell })
+    Ok(tell(&played?))
 }
 
-fn tell(played: &Played) {
+/// Prints the table and what is not as expected; the outcome is that of the exit code.
+fn tell(played: &Played) -> Outcome {
     let rows = played.rows.iter().map(|row| {
         let verdict = output::mark(row.as_expected, if row.as_expected { "as expected" } else { "NOT AS EXPECTED" });
         let (road, state, record) = (row.came.road.clone(), row.came.state.clone(), row.came.record.clone());
@@ -85,10 +84,34 @@ fn tell(played: &Played) {
     ));
     if played.problems.is_empty() {
         output::say("All as expected.");
-    } else {
-        output::say("Not as expected:");
-        for problem in &played.problems {
-            output::say(&format!("  - {problem}"));
-        }
+        return Outcome::Well;
+    }
+    output::say("Not as expected:");
+    for problem in &played.problems {
+        output::say(&format!("  - {problem}"));
+    }
+    Outcome::NotWell
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::Verified;
+
+    #[test]
+    fn an_unmet_expectation_is_not_well_for_whatever_runs_the_demo() {
+        let mut played = Played {
+            rows: Vec::new(),
+            problems: Vec::new(),
+            verified: Verified::default(),
+            mails: 0,
+            confirmed: 0,
+            took: Duration::ZERO,
+        };
+        assert_eq!(tell(&played), Outcome::Well);
+        played.problems.push("A dog, and an operation: closed is expected, held came".to_owned());
+        assert_eq!(tell(&played), Outcome::NotWell);
     }
 }

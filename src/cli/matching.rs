@@ -12,16 +12,17 @@ use jiff::civil::Date;
 use super::{Outcome, output};
 use crate::clock::{Clock, london};
 use crate::directory::{Directory, feed};
-use crate::matching::{Match, Matcher, evaluate};
+use crate::matching::{Decision, Match, Matcher, evaluate};
 use crate::practice::Input;
 use crate::practice::fhir::{Mappings, referral_from_bundle};
-use crate::referral::{PracticeId, Referral};
+use crate::referral::PracticeId;
+use crate::referral::episode::Hold;
 use crate::service::assemble;
 
 /// Match one referral against a directory file and say why.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  wellbridge match --referral tests/eval/referrals/D001.json --directory tests/eval/services-feed.json"
+    after_help = "Example:\n  wellbridge match --referral tests/eval/referrals/D001.json --directory tests/eval/services-feed.json\n\nExit code 1 where the referral would be held at intake, because it cannot be read."
 )]
 pub(super) struct MatchOne {
     /// The referral: a FHIR R4 Bundle with the ServiceRequest and what it refers to.
@@ -44,7 +45,7 @@ pub(super) struct MatchOne {
 /// Match a folder of referrals and write one JSON line each.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  wellbridge evaluate --referrals tests/eval/referrals --directory tests/eval/services-feed.json \\\n      --today 2026-11-24 --out target/run.jsonl\n  python3 tests/eval/score.py target/run.jsonl --labels tests/eval"
+    after_help = "Example:\n  wellbridge evaluate --referrals tests/eval/referrals --directory tests/eval/services-feed.json \\\n      --today 2026-11-24 --out target/run.jsonl\n  python3 tests/eval/score.py target/run.jsonl --labels tests/eval\n\nA referral that cannot be read is a line for a person to decide, and the exit code is 1."
 )]
 pub(super) struct Evaluate {
     /// A folder of FHIR Bundles; a referral's id is its file's name.
@@ -65,15 +66,20 @@ pub(super) struct Evaluate {
 }
 
 /// The domain's reading of a Bundle file; the practice's name does not matter here.
-fn read_referral(path: &Path, mappings: &Mappings, today: Date) -> anyhow::Result<Referral> {
+fn read_referral(path: &Path, mappings: &Mappings, today: Date) -> anyhow::Result<Input> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let now = today.at(12, 0, 0, 0).to_zoned(london()).map_or(Timestamp::UNIX_EPOCH, |noon| noon.timestamp());
-    let input = referral_from_bundle(&text, &PracticeId::from("file"), mappings, now)
-        .with_context(|| format!("{} is not a FHIR Bundle with a referral", path.display()))?;
-    match input {
-        Input::Readable(referral, _) => Ok(*referral),
-        Input::Unreadable(why, _) => bail!("{} would be held: {}", path.display(), why.explanation),
-    }
+    referral_from_bundle(&text, &PracticeId::from("file"), mappings, now)
+        .with_context(|| format!("{} is not a FHIR Bundle with a referral", path.display()))
+}
+
+/// What there is to say of a referral that is held at intake: a person decides, and nothing is ranked.
+const fn held(why: Hold) -> Match {
+    Match { decision: Decision::Person, hold: Some(why), safety: Vec::new(), needs: Vec::new(), offer: None }
+}
+
+fn complain_of_hold(path: &Path, explanation: &str) {
+    output::complain(&format!("{} would be held: {explanation}", path.display()));
 }
 
 fn read_directory(path: &Path) -> anyhow::Result<Directory> {
@@ -89,15 +95,21 @@ impl MatchOne {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let matcher = assemble::matcher(self.mappings.as_deref())?;
         let today = self.today.unwrap_or_else(|| Clock::System.today());
-        let referral = read_referral(&self.referral, &assemble::fhir_mappings(self.mappings.as_deref())?, today)?;
+        let input = read_referral(&self.referral, &assemble::fhir_mappings(self.mappings.as_deref())?, today)?;
         let directory = read_directory(&self.directory)?;
-        let found = matcher.match_referral(&referral, &directory, today);
+        let (found, outcome) = match input {
+            Input::Readable(referral, _) => (matcher.match_referral(&referral, &directory, today), Outcome::Well),
+            Input::Unreadable(unreadable, _) => {
+                complain_of_hold(&self.referral, &unreadable.explanation);
+                (held(unreadable.hold), Outcome::NotWell)
+            }
+        };
         if self.json {
             output::say_json(&found)?;
         } else {
             print(&found, &matcher, &directory);
         }
-        Ok(Outcome::Well)
+        Ok(outcome)
     }
 }
 
@@ -150,17 +162,22 @@ impl Evaluate {
         let out = fs::File::create(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
         let mut out = BufWriter::new(out);
         let bar = output::bar(files.len() as u64, "matching");
+        let mut unread = 0;
         for path in &files {
             let id = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
             let line = match read_referral(path, &mappings, self.today) {
-                Ok(referral) => {
-                    let found = matcher.match_referral(&referral, &directory, self.today);
-                    evaluate::Line::of(id, &found)
+                Ok(Input::Readable(referral, _)) => {
+                    evaluate::Line::of(id, &matcher.match_referral(&referral, &directory, self.today))
                 }
-                // Held at intake: a person decides, and nothing is ranked.
+                // Holding it is the answer: a person reads it.
+                Ok(Input::Unreadable(unreadable, _)) => {
+                    complain_of_hold(path, &unreadable.explanation);
+                    evaluate::Line::of(id, &held(unreadable.hold))
+                }
                 Err(why) => {
+                    unread += 1;
                     output::complain(&format!("{why:#}"));
-                    evaluate::Line::held(id)
+                    evaluate::Line::of(id, &held(Hold::UnreadableRequest))
                 }
             };
             serde_json::to_writer(&mut out, &line)?;
@@ -169,7 +186,12 @@ impl Evaluate {
         }
         bar.finish_and_clear();
         out.flush()?;
-        output::say(&format!("{} referrals matched, written to {}", files.len(), self.out.display()));
-        Ok(Outcome::Well)
+        let (read, to) = (files.len() - unread, self.out.display());
+        if unread == 0 {
+            output::say(&format!("{read} referrals matched, written to {to}"));
+            return Ok(Outcome::Well);
+        }
+        output::say(&format!("{read} referrals matched and {unread} that cannot be read, written to {to}"));
+        Ok(Outcome::NotWell)
     }
 }

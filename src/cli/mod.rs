@@ -31,7 +31,7 @@ Examples:
 
 Exit codes:
   0  done, and all is well
-  1  done, but something is not well (a check failed, the ledger disagrees, an expectation was not met)
+  1  done, but something is not well (a check failed, a referral cannot be read, the ledger disagrees, …)
   2  not done: wrong arguments, unusable settings, a file or server that cannot be reached
 
 Settings come from a file and from variables such as WELLBRIDGE__MAIL__HOST; README has them all in a table.
@@ -51,6 +51,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service: poll practices, ask partners, keep records, serve the pages.
+    #[command(
+        after_help = "Example:\n  wellbridge serve --config /etc/wellbridge.toml\n\nIt runs until SIGTERM or Ctrl-C. Exit code 2 where it cannot start, or cannot go on."
+    )]
     Serve,
     /// Show the whole road on pretend data: a practice, a mailbox, a directory and the service, all in this process.
     Demo(demo::Demo),
@@ -76,6 +79,9 @@ enum Command {
     #[command(subcommand)]
     User(user::User),
     /// Print a completion script for your shell.
+    #[command(
+        after_help = "Example:\n  wellbridge completions bash > ~/.local/share/bash-completion/completions/wellbridge"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -150,4 +156,25 @@ async fn store_beside(settings: &Settings) -> anyhow::Result<Store> {
         Database::Sqlite(file) => Store::open_beside(&settings.data_dir, file).await?,
         Database::Postgres(url) => Store::beside_postgres(url.expose()).await?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command that does something has an example, whoever adds it.
+    #[test]
+    fn every_command_gives_an_example() {
+        fn without(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+            let path = format!("{path} {}", command.get_name());
+            let example = command.get_after_help().is_some_and(|help| help.to_string().contains("Example"));
+            if !command.has_subcommands() && !example {
+                found.push(path.clone());
+            }
+            command.get_subcommands().for_each(|inner| without(inner, &path, found));
+        }
+        let mut found = Vec::new();
+        without(&Cli::command(), "", &mut found);
+        assert!(found.is_empty(), "{found:?}");
+    }
 }

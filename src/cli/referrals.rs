@@ -33,12 +33,16 @@ pub(super) enum Referrals {
         json: bool,
     },
     /// Have a running service look for new referrals at once, beside its regular polls.
+    #[command(
+        after_help = "Examples:\n  wellbridge referrals poll\n  wellbridge referrals poll --practice burton-croft"
+    )]
     Poll {
         /// Only at this practice.
         #[arg(long)]
         practice: Option<String>,
     },
     /// Everything that happened to one referral. No names and no words.
+    #[command(after_help = "Example:\n  wellbridge referrals show 0193a8e4-7c1 --json")]
     Show {
         /// Its id, or the beginning of it.
         id: String,
@@ -47,6 +51,9 @@ pub(super) enum Referrals {
         json: bool,
     },
     /// Queue filings that the practice's system refused once more.
+    #[command(
+        after_help = "Example:\n  wellbridge referrals resend 0193a8e4-7c1\n\nWhat is in the record already is not written twice."
+    )]
     Resend {
         /// Its id, or the beginning of it.
         id: String,
@@ -55,6 +62,9 @@ pub(super) enum Referrals {
         json: bool,
     },
     /// Let the matcher look again at a held referral.
+    #[command(
+        after_help = "Example:\n  wellbridge referrals release 0193a8e4-7c1\n\nNo rule is overridden: what still holds it holds it again."
+    )]
     Release {
         /// Its id, or the beginning of it.
         id: String,

@@ -150,6 +150,15 @@ async fn a_store_that_can_be_read_and_not_written_is_not_ready() {
 }
 
 #[tokio::test]
+async fn a_service_whose_queue_is_gone_is_not_ready() {
+    let world = World::new().await;
+    assert_eq!(world.get("/readyz", "").await.status, StatusCode::OK);
+    query("drop table river_job").execute(world.service.store.pool()).await.unwrap();
+    let seen = world.get("/readyz", "").await;
+    assert_eq!(seen.status, StatusCode::SERVICE_UNAVAILABLE, "though a write was seen to work a moment ago");
+}
+
+#[tokio::test]
 async fn a_command_beside_another_versions_service_changes_nothing() {
     let dir = std::env::temp_dir().join(format!("wellbridge-beside-{}", crate::random::uuid()));
     let file = dir.join("wellbridge.sqlite");

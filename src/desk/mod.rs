@@ -20,6 +20,8 @@ pub mod marks;
 mod matters_tests;
 mod needs;
 mod partners;
+#[cfg(test)]
+mod programme_tests;
 mod referral;
 mod session;
 mod settle;

@@ -6,7 +6,7 @@ use super::accounts;
 use crate::referral::ReferralId;
 use crate::referral::episode::{AttentionKind, Closed, Hold, NeedState};
 use crate::referral::event::{Alert, Event, PartnerSaid};
-use crate::web::testing::{CSRF, NEED, World, leeds, referral, start, york};
+use crate::web::testing::{CSRF, NEED, World, leeds, referral, start};
 
 async fn proposed() -> (World, ReferralId) {
     let world = World::new().await;
@@ -66,24 +66,6 @@ async fn guessing_passwords_ends_after_a_few_tries() {
     }
     let seen = world.post("/desk/sign-in", &[("user", "nobody"), ("password", "x")], "").await;
     assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
-}
-
-#[tokio::test]
-async fn another_programmes_referral_is_not_there() {
-    let (world, id) = proposed().await;
-    assert!(!world.get("/desk?show=open", &york()).await.body.contains(&id.to_string()));
-    let pages = ["", "/offer?need=befriending&service=visits", "/decide?need=befriending", "/find?need=befriending"];
-    for page in pages.into_iter().chain(["/in-error?offer=1", "/set-aside?filing=1"]) {
-        assert_eq!(world.get(&path(id, page), &york()).await.status, StatusCode::NOT_FOUND, "{page}");
-    }
-    let fields = [("csrf", CSRF), ("need", NEED), ("service", "visits"), ("decision", "keep-back"), ("kind", "risk")];
-    for action in ["/offer", "/decide", "/settle", "/in-error", "/set-aside", "/same-person"] {
-        assert_eq!(world.post(&path(id, action), &fields, &york()).await.status, StatusCode::NOT_FOUND, "{action}");
-    }
-    let partner = "/desk/partner?programme=leeds&service=visits";
-    assert_eq!(world.get(partner, &york()).await.status, StatusCode::NOT_FOUND);
-    assert!(matches!(need(&world, id).await, NeedState::Proposed(_)));
-    assert!(world.service.store.audits(id).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use riverqueue::{InsertOpts, JobArgs, RunHandle, Workers};
+use riverqueue::{InsertOpts, JobArgs, RunHandle};
 use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::clock::Clock;
 use crate::referral::PracticeId;
 use crate::referral::event::Alert;
+use crate::store::sql::query;
 use crate::web::testing::{World, start};
 
 /// Long enough for any wait of the schedules below, in the queue's own time.
@@ -77,10 +78,8 @@ async fn working() -> (World, RunHandle) {
     let world = World::new().await;
     // The queue keeps the machine's time.
     world.service.clock.advance(Clock::System.now().duration_since(start()));
-    let mut workers = Workers::new();
-    add::<Trial>(&mut workers, &world.service).unwrap();
-    add::<Hanging>(&mut workers, &world.service).unwrap();
-    let client = client(&world.service, workers).unwrap();
+    let kinds = Kinds::none().and::<Trial>(&world.service).unwrap().and::<Hanging>(&world.service).unwrap();
+    let client = client(&world.service, kinds).unwrap();
     (world, client.start().unwrap())
 }
 

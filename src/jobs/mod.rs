@@ -47,6 +47,8 @@ use schedule::Schedule;
 const WORKERS: usize = 16;
 /// A running job older than this is taken to be dead; see [`rescue_after`].
 const RESCUE_AFTER: Duration = Duration::from_secs(150);
+/// How long the queue may take until its jobs are being worked.
+const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The attempt from which a job that cannot say what is wrong is told of.
 const TELLING: i32 = 3;
@@ -259,6 +261,9 @@ pub enum StartError {
     /// River said no.
     #[error("the job queue could not be started")]
     Queue(#[from] Box<riverqueue::Error>),
+    /// Its tables do not let jobs be worked; it would try for ever, and nobody would see.
+    #[error("the job queue was not ready after {} s: is the database whole, and no other program at work in it?", READY_WITHIN.as_secs())]
+    NotReady,
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -270,21 +275,33 @@ impl From<riverqueue::Error> for StartError {
     }
 }
 
-/// Starts working jobs. Ticks that must not be missed are queued first, each under the key of its period.
+/// Starts working jobs, and answers when they are being worked. Ticks that must not be missed are queued first, each
+/// under the key of its period.
 pub async fn start(service: &Arc<Wellbridge>) -> Result<RunHandle, StartError> {
-    let client = client(service, workers(service)?)?;
+    let client = client(service, Kinds::all(service)?)?;
     service.store.use_client(client.clone());
     queue_first_ticks(service).await?;
     replica::live(service.store.clone());
-    Ok(client.start()?)
+    ready(client.start()?, READY_WITHIN).await
+}
+
+/// Waits until the queue can be worked; else it is stopped and says why.
+async fn ready(mut running: RunHandle, within: Duration) -> Result<RunHandle, StartError> {
+    match tokio::time::timeout(within, running.wait_ready()).await {
+        Ok(Ok(())) => Ok(running),
+        // It stopped by itself: its ending says more than that it stopped.
+        Ok(Err(stopped)) => Err(running.wait().await.err().unwrap_or(stopped).into()),
+        Err(_) => Err(StartError::NotReady),
+    }
 }
 
 /// River's client, which works these jobs.
-fn client(service: &Wellbridge, workers: Workers) -> Result<Client, riverqueue::Error> {
+fn client(service: &Wellbridge, kinds: Kinds) -> Result<Client, riverqueue::Error> {
+    let rescue_after = rescue_after(&kinds);
     service
         .store
         .client_builder()
-        .workers(workers)
+        .workers(kinds.workers)
         .queue("default", QueueConfig::new(WORKERS).with_fetch_poll_interval(Duration::from_millis(250)))
         .fetch_cooldown(Duration::from_millis(10))
         .fetch_only_known_kinds(true)
@@ -293,7 +310,7 @@ fn client(service: &Wellbridge, workers: Workers) -> Result<Client, riverqueue::
         .soft_stop_timeout(Duration::from_secs(10))
         .maintenance(
             MaintenanceConfig::default()
-                .with_rescue_after(rescue_after(service))
+                .with_rescue_after(rescue_after)
                 .with_scheduler_interval(Duration::from_secs(1))
                 .with_discarded_job_retention(Retention::Keep),
         )
@@ -301,11 +318,12 @@ fn client(service: &Wellbridge, workers: Workers) -> Result<Client, riverqueue::
 }
 
 /// Always more than the longest job's time plus 10 s (DESIGN, "Storage and scale"): a live attempt is never rescued.
-fn rescue_after(service: &Wellbridge) -> Duration {
+fn rescue_after(kinds: &Kinds) -> Duration {
     if let Some(shortened) = crash_point::rescue_after() {
         return shortened;
     }
-    RESCUE_AFTER.max(mail_timeout(service) + Duration::from_secs(15))
+    let longest = kinds.timeouts.iter().map(|(_, timeout)| *timeout).max().unwrap_or_default();
+    RESCUE_AFTER.max(longest + Duration::from_secs(15))
 }
 
 /// A mail may wait long for the answer after its final dot; the job waits a little longer.
@@ -327,25 +345,30 @@ async fn queue_first_ticks(service: &Wellbridge) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-fn workers(service: &Arc<Wellbridge>) -> Result<Workers, riverqueue::Error> {
-    let mut workers = Workers::new();
-    add::<PollPractice>(&mut workers, service)?;
-    add::<ReadAgain>(&mut workers, service)?;
-    add::<MatchReferral>(&mut workers, service)?;
-    add::<SendOfferMail>(&mut workers, service)?;
-    add::<SendCode>(&mut workers, service)?;
-    add::<ChaseOffer>(&mut workers, service)?;
-    add::<KeepTask>(&mut workers, service)?;
-    add::<FileRecord>(&mut workers, service)?;
-    add::<SendAlert>(&mut workers, service)?;
-    add::<SyncDirectory>(&mut workers, service)?;
-    add::<Tick>(&mut workers, service)?;
-    Ok(workers)
+/// The kinds of job that are worked.
+struct Kinds {
+    workers: Workers,
+    /// How long one attempt of each may take.
+    timeouts: Vec<(&'static str, Duration)>,
 }
 
-fn add<A: Effect>(workers: &mut Workers, service: &Arc<Wellbridge>) -> Result<(), riverqueue::Error> {
-    workers.add(Runner::<A> { service: Arc::clone(service), args: std::marker::PhantomData })?;
-    Ok(())
+impl Kinds {
+    fn none() -> Self {
+        Self { workers: Workers::new(), timeouts: Vec::new() }
+    }
+
+    fn all(service: &Arc<Wellbridge>) -> Result<Self, riverqueue::Error> {
+        let kinds = Self::none().and::<PollPractice>(service)?.and::<ReadAgain>(service)?;
+        let kinds = kinds.and::<MatchReferral>(service)?.and::<SendOfferMail>(service)?.and::<SendCode>(service)?;
+        let kinds = kinds.and::<ChaseOffer>(service)?.and::<KeepTask>(service)?.and::<FileRecord>(service)?;
+        kinds.and::<SendAlert>(service)?.and::<SyncDirectory>(service)?.and::<Tick>(service)
+    }
+
+    fn and<A: Effect>(mut self, service: &Arc<Wellbridge>) -> Result<Self, riverqueue::Error> {
+        self.workers.add(Runner::<A> { service: Arc::clone(service), args: std::marker::PhantomData })?;
+        self.timeouts.push((A::KIND, A::timeout(service)));
+        Ok(self)
+    }
 }
 
 /// Ends a job that has nothing to do any more.
@@ -378,3 +401,5 @@ pub(crate) async fn tell_given_up(
 
 #[cfg(test)]
 mod edge_tests;
+#[cfg(test)]
+mod queue_tests;

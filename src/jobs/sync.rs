@@ -81,7 +81,7 @@ impl Effect for SyncDirectory {
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
-        tx.feed_failed(&self.feed, &error.to_string(), attempt.now).await?;
+        tx.feed_failed(&self.feed, &self.run, &error.to_string(), attempt.now).await?;
         if let Some(feed) = service.settings.feeds.get(&self.feed) {
             queue_next(&mut tx, feed, attempt.now).await?;
         }
@@ -161,7 +161,7 @@ pub(crate) async fn finish(
                 );
             }
         }
-        SyncVerdict::Keep(why) => tx.feed_failed(feed, why, now).await?,
+        SyncVerdict::Keep(why) => tx.feed_failed(feed, run, why, now).await?,
     }
     Ok(verdict)
 }
@@ -182,7 +182,8 @@ pub(super) async fn queue_if_never_synced(
 }
 
 /// Reads a whole feed at once, outside the queue: `directory sync` and the demo. Services read, services that could not
-/// be read, and what became of it.
+/// be read, and what became of it. Nothing is stored before the last page has come: no job would clear it away if this
+/// process were ended half way.
 pub(crate) async fn whole(
     store: &Store,
     feed: &Feed,
@@ -190,30 +191,30 @@ pub(crate) async fn whole(
     mut each: impl FnMut(u64, u64),
 ) -> Result<(usize, usize, SyncVerdict), JobError> {
     let run = random::uuid().simple().to_string();
-    let (mut page, mut services, mut bad) = (1, 0, 0);
+    let (mut page, mut services, mut bad) = (1, Vec::new(), 0);
     loop {
         let gathered = match gather(feed, page).await {
             Ok(gathered) => gathered,
             Err(error) => {
                 let mut tx = store.begin().await?;
-                tx.feed_failed(&feed.id, &error.to_string(), now).await?;
+                tx.feed_failed(&feed.id, &run, &error.to_string(), now).await?;
                 tx.commit().await?;
                 return Err(error.into());
             }
         };
-        services += gathered.services.len();
+        services.extend(gathered.services);
         bad += gathered.bad;
         each(page, gathered.pages);
-        let mut tx = store.begin().await?;
-        tx.add_feed_page(&feed.id, &run, &gathered.services).await?;
         if page >= gathered.pages {
-            let verdict = finish(&mut tx, store, &feed.id, &run, now).await?;
-            tx.commit().await?;
-            return Ok((services, bad, verdict));
+            break;
         }
-        tx.commit().await?;
         page += 1;
     }
+    let mut tx = store.begin().await?;
+    tx.add_feed_page(&feed.id, &run, &services).await?;
+    let verdict = finish(&mut tx, store, &feed.id, &run, now).await?;
+    tx.commit().await?;
+    Ok((services.len(), bad, verdict))
 }
 
 /// Starts a sync at once.
@@ -238,4 +239,34 @@ async fn queue_at(tx: &mut Tx, feed: &Feed, when: Timestamp) -> Result<(), Store
 
 fn every(feed: &Feed) -> SignedDuration {
     SignedDuration::try_from(feed.sync_every).unwrap_or(SignedDuration::from_hours(24))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::testing::{World, start as now};
+
+    #[tokio::test]
+    async fn what_a_run_has_gathered_outlives_the_end_of_another_and_what_nobody_will_finish_goes() {
+        let world = World::new().await;
+        let page = world.service.store.services().await.unwrap();
+        let mut tx = world.service.store.begin().await.unwrap();
+        let job = SyncDirectory { feed: "city".to_owned(), run: "alive".to_owned(), page: 2 };
+        tx.enqueue(job, InsertOpts::default()).await.unwrap();
+        for end in ["placed", "failed"] {
+            for run in ["alive", "dead", end] {
+                tx.add_feed_page("city", run, &page).await.unwrap();
+            }
+            if end == "placed" {
+                tx.place_feed("city", end, now()).await.unwrap();
+            } else {
+                tx.feed_failed("city", end, "it does not answer", now()).await.unwrap();
+            }
+            let mut left = Vec::new();
+            for run in ["alive", "dead", end] {
+                left.push(tx.gathered("city", run).await.unwrap());
+            }
+            assert_eq!(left, [3, 0, 0], "{end}");
+        }
+    }
 }

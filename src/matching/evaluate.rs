@@ -23,18 +23,6 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line of a referral that could not be read: held at intake, a person decides.
-    pub fn held(referral: impl Into<String>) -> Self {
-        Self {
-            referral: referral.into(),
-            decision: Decision::Person,
-            safety: false,
-            offer: None,
-            ranked: Vec::new(),
-            needs: Vec::new(),
-        }
-    }
-
     /// The line of one match.
     pub fn of(referral: impl Into<String>, found: &Match) -> Self {
         let ranked = found.needs.first().map(|n| n.candidates.iter().map(|c| c.service.clone()).collect());

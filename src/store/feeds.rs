@@ -1,7 +1,8 @@
 //! The directory as it was last read whole, with where each service came from and when.
 //!
 //! A sync gathers its pages in `feed_page` and puts them in place in one transaction, so that a feed which fails half
-//! way, or turns strangely empty, leaves the last good copy as it was.
+//! way, or turns strangely empty, leaves the last good copy as it was. Two runs of one feed may be under way at once
+//! (the service's own, and one from the terminal): neither touches what the other has gathered.
 
 use std::collections::HashSet;
 
@@ -33,7 +34,10 @@ const PLACE: &str = "insert into service (feed_id, id, body, hash, first_seen, l
     select feed_id, id, body, '', $3, $3 from feed_page where feed_id = $1 and run = $2
     on conflict (feed_id, id) do update set body = excluded.body, last_seen = excluded.last_seen";
 const REMOVE_GONE: &str = "delete from service where feed_id = $1 and last_seen < $2";
-const CLEAR_PAGES: &str = "delete from feed_page where feed_id = $1";
+/// What one run gathered, and whatever a run left behind that no job will ever finish.
+const CLEAR_PAGES: &str = "delete from feed_page where feed_id = $1 and (run = $2 or run not in (
+    select args ->> 'run' from river_job where kind = 'sync_directory'
+    and state in ('available', 'pending', 'running', 'retryable', 'scheduled')))";
 const SET_SYNCED: &str = "insert into feed (id, synced, services, failing, why) values ($1, $2, $3, null, null)
     on conflict (id) do update set synced = excluded.synced, services = excluded.services, failing = null, why = null";
 const SET_FAILING: &str = "insert into feed (id, services, failing, why) values ($1, 0, $2, $3)
@@ -71,7 +75,7 @@ impl Tx {
         let services = self.gathered(feed, run).await?;
         query(PLACE).bind(feed).bind(run).bind(ms(now)).execute(&mut self.inner).await?;
         query(REMOVE_GONE).bind(feed).bind(ms(now)).execute(&mut self.inner).await?;
-        query(CLEAR_PAGES).bind(feed).execute(&mut self.inner).await?;
+        self.clear_pages(feed, run).await?;
         query(SET_SYNCED).bind(feed).bind(ms(now)).bind(services).execute(&mut self.inner).await?;
         Ok(services)
     }
@@ -81,11 +85,16 @@ impl Tx {
         Ok(query(IN_SEVERAL).scalar(&mut self.inner).await?)
     }
 
-    /// Notes that a sync failed and keeps the last good copy.
-    pub async fn feed_failed(&mut self, feed: &str, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    /// Notes that a run of a sync failed and keeps the last good copy.
+    pub async fn feed_failed(&mut self, feed: &str, run: &str, why: &str, now: Timestamp) -> Result<(), StoreError> {
         self.alone(&format!("feed {feed}")).await?;
-        query(CLEAR_PAGES).bind(feed).execute(&mut self.inner).await?;
+        self.clear_pages(feed, run).await?;
         query(SET_FAILING).bind(feed).bind(ms(now)).bind(why).execute(&mut self.inner).await?;
+        Ok(())
+    }
+
+    async fn clear_pages(&mut self, feed: &str, run: &str) -> Result<(), StoreError> {
+        query(CLEAR_PAGES).bind(feed).bind(run).execute(&mut self.inner).await?;
         Ok(())
     }
 }

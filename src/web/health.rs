@@ -28,7 +28,8 @@ const STILL_GOOD: i64 = 10;
 /// The longest that a write may take before we call the store unready.
 const WRITE: Duration = Duration::from_secs(5);
 
-/// Ready is: the store can be read and written. (Where jobs or pages end, the process ends: see `cli::serve`.)
+/// Ready is: the store can be read and written, and the queue's table is there. (Where jobs or pages end, the process
+/// ends: see `cli::serve`.)
 async fn ready(State(app): State<App>) -> Response {
     match tokio::time::timeout(WRITE, can_write(&app)).await {
         Ok(Ok(())) => "ready\n".into_response(),
@@ -44,8 +45,9 @@ fn unready(why: &str) -> Response {
 
 async fn can_write(app: &App) -> Result<(), StoreError> {
     let now = app.now();
+    app.service.store.ping().await?;
     if now.as_second() - app.wrote.load(Ordering::Relaxed) < STILL_GOOD {
-        return app.service.store.ping().await;
+        return Ok(());
     }
     app.service.store.knock("readyz", HOUR, now).await?;
     app.wrote.store(now.as_second(), Ordering::Relaxed);

@@ -96,6 +96,11 @@ impl World {
         Self::with(SETTINGS.replace("[web]", &format!("[web]\ntrusted_proxies = {proxies:?}"))).await
     }
 
+    /// The same with a mail server that may take long over a mail.
+    pub(crate) async fn with_slow_mail() -> Self {
+        Self::with(SETTINGS.replace("[mail]", "[mail]\nanswer_timeout = \"20 min\"")).await
+    }
+
     /// The demo's: http on this machine.
     pub(crate) async fn on_loopback() -> Self {
         Self::with(SETTINGS.replace("https://wellbridge.example", "http://127.0.0.1:8080")).await

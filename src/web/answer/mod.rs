@@ -11,6 +11,8 @@
 
 mod code;
 #[cfg(test)]
+mod expiry_tests;
+#[cfg(test)]
 mod kept_tests;
 mod page;
 mod person;

@@ -40,11 +40,12 @@ impl Council {
 async fn list(
     State(council): State<Council>,
     Query(asked): Query<BTreeMap<String, String>>,
-) -> Result<Json<Value>, StatusCode> {
+) -> Result<Json<Value>, (StatusCode, [(&'static str, &'static str); 1])> {
     let number = |name: &str, usual: usize| asked.get(name).map_or(usual, |text| text.parse().unwrap());
     let (page, size) = (number("page", 1), number("per_page", 50));
     if *council.down.lock().unwrap() && page > 1 {
-        return Err(StatusCode::BAD_GATEWAY);
+        // Long enough that nobody asks again by the machine's own time.
+        return Err((StatusCode::BAD_GATEWAY, [("retry-after", "1800")]));
     }
     let all = council.services.lock().unwrap();
     let shallow = |s: &Value| json!({ "id": s["id"], "name": s["name"], "status": s["status"] });
@@ -138,5 +139,25 @@ async fn a_service_that_joins_the_directory_helps_who_found_none() {
     *council.services.lock().unwrap() = many();
     world.advance(SignedDuration::from_hours(25)).await;
     assert_eq!(world.state(&sent).await, "offered");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operators_sync_takes_nothing_from_the_services_own_that_is_half_way() {
+    let (council, base) = Council::open(many()).await;
+    let plan = Plan::usual().set("directory.feeds.city.kind", "http").set("directory.feeds.city.url", base);
+    let world = plan.open().await;
+    let count = async || world.service.store.services().await.unwrap().len();
+    // The service's daily run has its first page and gets no further.
+    *council.down.lock().unwrap() = true;
+    world.advance(SignedDuration::from_hours(25)).await;
+    assert_eq!(world.jobs_of("sync_directory", "retryable").await, 1, "it is half way");
+    *council.down.lock().unwrap() = false;
+    let synced = world.at_the_terminal(&["directory", "sync"]).await;
+    assert!(synced.code == Some(0) && synced.out.contains("124 services read"), "{synced:?}");
+    assert_eq!(world.jobs_of("sync_directory", "retryable").await, 1, "and still is");
+    world.advance(SignedDuration::from_mins(31)).await;
+    assert_eq!(world.jobs_of("sync_directory", "retryable").await, 0);
+    assert_eq!(count().await, 124, "its own first page is there with the rest");
     world.ends_well().await;
 }

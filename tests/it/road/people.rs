@@ -1,13 +1,13 @@
 //! The person's own say: agreement, contact, and what a partner may see.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use wellbridge::demo::mail_catcher::MailFault;
-use wellbridge::referral::episode::Hold;
+use wellbridge::referral::episode::{Actor, Hold};
 
 use super::on_both;
 use crate::support::city::{self, PARTNERS, mailbox};
-use crate::support::story::{Story, consent};
+use crate::support::story::{Sent, Story, consent};
 use crate::support::world::{Plan, World};
 
 async fn takes_back_consent(world: &World, consent: &str) {
@@ -68,20 +68,56 @@ async fn agreement_taken_back_is_found_by_the_next_look_at_the_practice() {
     .await;
 }
 
+/// An offer is made, by the machine or by a coordinator, and its mail waits for a busy mail server.
+async fn a_mail_waits(world: &World) -> Sent {
+    for partner in PARTNERS {
+        world.mail.fail_next(1, &mailbox(partner), MailFault::AtRecipient(450));
+    }
+    let sent = world.gp_sends(&Story::lonely()).await;
+    if world.state(&sent).await == "proposed" {
+        world.coordinator().await.approves(&sent).await;
+        assert!(matches!(world.open_offer(&sent).await.by, Actor::Coordinator(_)));
+    }
+    assert_eq!((world.state(&sent).await, world.mails_to_partners().len()), ("offered", 0));
+    sent
+}
+
+/// The mail never leaves, and a person decides.
+async fn it_is_kept_back(world: World, sent: &Sent, why: Hold) {
+    world.advance(SignedDuration::from_mins(2)).await;
+    assert!(world.mails_to_partners().is_empty(), "request, patient and consent are read again before sending");
+    assert_eq!(world.episode(sent).await.hold(), Some(why));
+    assert!(world.episode(sent).await.offers.iter().all(|offer| offer.status.is_final()));
+    world.advance_working_days(3).await;
+    assert!(world.mails_to_partners().is_empty(), "nor later: nobody was told, so nobody is told that it is over");
+    world.ends_well().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn agreement_taken_back_while_the_mail_waits_keeps_it_back() {
-    on_both(Plan::usual, async |world: World| {
-        for partner in PARTNERS {
-            world.mail.fail_next(1, &mailbox(partner), MailFault::AtRecipient(450));
-        }
-        let sent = world.gp_sends(&Story::lonely()).await;
-        takes_back_consent(&world, sent.consent.as_ref().unwrap()).await;
-        world.advance(SignedDuration::from_mins(2)).await;
-        assert!(world.mails_to_partners().is_empty(), "request, patient and consent are read again before sending");
-        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentDeclined));
-        world.ends_well().await;
-    })
-    .await;
+async fn agreement_taken_back_while_the_mail_waits_keeps_it_back_whoever_asked() {
+    for plan in [Plan::usual as fn() -> Plan, || Plan::usual().propose()] {
+        on_both(plan, async |world: World| {
+            let sent = a_mail_waits(&world).await;
+            takes_back_consent(&world, sent.consent.as_ref().unwrap()).await;
+            it_is_kept_back(world, &sent, Hold::ConsentDeclined).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_rule_that_nobody_may_contact_the_person_keeps_the_waiting_mail_back_whoever_asked() {
+    for plan in [Plan::usual as fn() -> Plan, || Plan::usual().propose()] {
+        let world = plan().open().await;
+        let sent = a_mail_waits(&world).await;
+        let prohibited = |request: &mut Value| {
+            let system = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes";
+            let code = json!({ "coding": [{ "system": system, "code": "contacting-subject-prohibited" }] });
+            request["orderDetail"].as_array_mut().unwrap().push(code);
+        };
+        world.record.change("ServiceRequest", &sent.request, prohibited).await;
+        it_is_kept_back(world, &sent, Hold::ContactProhibited).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use wellbridge::demo::practice::Fault;
@@ -308,4 +308,21 @@ async fn the_task_says_when_its_step_began_however_late_it_can_be_written() {
     let modified: jiff::Timestamp = task["lastModified"].as_str().unwrap().parse().unwrap();
     assert_eq!((task["status"].as_str(), modified.as_second()), (Some("accepted"), asked.as_second()));
     world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_that_a_busy_server_asks_of_a_filing_is_kept() {
+    for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
+        let world = Plan::usual().open().await;
+        let sent = world.gp_sends(&Story::lonely()).await;
+        world.pretend().fail_next(1, Method::POST, "/", Fault::Status(status, Some(1800)));
+        support_starts(&world, &sent).await;
+        assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Queued, "{status}");
+        let wait = world.next_try("file_record").await;
+        assert!((1700..=1800).contains(&wait.as_secs()), "{status}: {wait:?}");
+        world.advance(SignedDuration::from_mins(31)).await;
+        assert_eq!(world.episode(&sent).await.filings[0].status, FilingStatus::Filed, "{status}");
+        assert_eq!(world.record.all("Procedure").await.len(), 1, "{status}");
+        world.ends_well().await;
+    }
 }

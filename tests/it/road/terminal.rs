@@ -2,6 +2,7 @@
 //! the running service.
 
 use axum::http::Method;
+use jiff::SignedDuration;
 use wellbridge::demo::practice::Fault;
 use wellbridge::referral::episode::{FilingStatus, Hold};
 
@@ -93,5 +94,24 @@ async fn a_refused_filing_is_in_the_record_once_however_often_it_is_resent() {
     }
     assert_eq!(world.mail.mails().len(), mails, "and nobody is mailed for it");
     world.nobody_was_mailed_twice();
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_at_the_terminal_brings_in_what_is_new_at_once() {
+    // Nothing looks at the practice by itself for a month.
+    let world = Plan::usual().set("practices.burton-croft.poll_every", "30 days").open().await;
+    // The poll that every start begins with has been, also where the queue took its time.
+    world.advance(SignedDuration::from_secs(1)).await;
+    for (story, only) in [(Story::lonely(), &[][..]), (Story::lonely_too(), &["--practice", "burton-croft"][..])] {
+        let sent = story.send(&world.record).await;
+        assert_eq!(world.find(&sent).await, None, "nobody has looked");
+        let polled = world.at_the_terminal(&[&["referrals", "poll"], only].concat()).await;
+        assert!(polled.code == Some(0) && polled.out.contains("burton-croft: queued"), "{polled:?}");
+        assert_eq!(world.state(&sent).await, "offered");
+    }
+    let mails = world.mails_to_partners().len();
+    assert_eq!(world.at_the_terminal(&["referrals", "poll"]).await.code, Some(0));
+    assert_eq!((world.mails_to_partners().len(), mails), (2, 2), "what is known is not taken in twice");
     world.ends_well().await;
 }

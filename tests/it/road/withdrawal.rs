@@ -14,7 +14,7 @@ use super::on_both;
 use crate::support::city::{PARTNERS, mailbox};
 use crate::support::peers::PATIENCE;
 use crate::support::story::{Sent, Story};
-use crate::support::world::{DUTY, Plan, World};
+use crate::support::world::{DUTY, Plan, SECOND_DUTY, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_sends_one_cancellation_and_nothing_afterwards() {
@@ -213,4 +213,78 @@ async fn a_server_that_refuses_to_be_asked_by_id_does_not_stop_the_poll() {
         assert_eq!(world.state(&sent).await, "withdrawn", "{fault:?}");
         world.ends_well().await;
     }
+}
+
+/// The notice did not arrive, and whoever was to get it knows who the person is: somebody has to ring.
+async fn somebody_has_to_ring(world: World, sent: &Sent, told_before: usize) {
+    assert_eq!(world.state(sent).await, "withdrawn");
+    let (matters, told) = looked_at(&world, sent).await;
+    assert_eq!(matters, [AttentionKind::CancellationUndelivered]);
+    assert_eq!(told, told_before + 1, "the duty address is told at once");
+    let mail = world.mail.mails_to(DUTY).pop().unwrap();
+    let text = mail.text.unwrap();
+    assert!(text.contains("could not be told") && text.contains("Please ring them"), "{text}");
+    assert!(Story::lonely().identifiers().iter().all(|secret| !text.contains(secret)), "{text}");
+    assert!(world.mail.mails_to(SECOND_DUTY).is_empty());
+    world.advance(SignedDuration::from_mins(31)).await;
+    assert_eq!(world.mail.mails_to(DUTY).len(), told_before + 2, "and again until somebody looks");
+    let jo = world.coordinator().await;
+    let id = world.id(sent).await.to_string();
+    let row = jo.desk.html.split("<li").find(|row| row.contains(&id) && row.contains("Not told"));
+    assert!(row.is_some(), "{}", jo.desk.html);
+    let page = jo.opens(sent).await;
+    assert!(page.says("could not be told that it is over. Ring them."), "{}", page.html);
+    world.advance_working_days(2).await;
+    assert_eq!(world.mail.mails_to(DUTY).len(), told_before + 2, "she has opened it");
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_that_bounces_from_who_knows_the_person_is_a_matter_for_a_telephone() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let partner = world.partner(&world.open_offer(&sent).await);
+    partner.accepts().await;
+    assert!(partner.opens_the_person().await.says("Barraclough"));
+    let (mailbox, told) = (mailbox(&partner.name), world.mail.mails_to(DUTY).len());
+    let before = world.mail.mails_to(&mailbox).len();
+    world.mail.fail_next(1, &mailbox, MailFault::AtRecipient(550));
+    world.gp_withdraws(&sent).await;
+    assert_eq!(world.mail.mails_to(&mailbox).len(), before);
+    somebody_has_to_ring(world, &sent, told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_is_it_lost_where_the_address_was_known_to_be_dead_before() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let offer = world.open_offer(&sent).await;
+    let partner = world.partner(&offer);
+    partner.accepts().await;
+    assert!(partner.opens_the_person().await.says("Barraclough"));
+    // A colleague asks for a code of her own, and that mail bounces.
+    let mailbox = mailbox(&partner.name);
+    world.clock.advance(SignedDuration::from_mins(5));
+    world.mail.fail_next(1, &mailbox, MailFault::AtRecipient(550));
+    world.partner(&offer).opens_the_person().await;
+    let known = world.service.store.partner(&"leeds".into(), &offer.partner).await.unwrap().unwrap();
+    assert!(known.bad.is_some(), "the address is marked");
+    world.coordinator().await.opens(&sent).await;
+    let (told, before) = (world.mail.mails_to(DUTY).len(), world.mail.mails_to(&mailbox).len());
+    world.gp_withdraws(&sent).await;
+    assert_eq!(world.mail.mails_to(&mailbox).len(), before, "nothing goes to a dead address");
+    somebody_has_to_ring(world, &sent, told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_that_bounces_from_who_never_saw_the_person_wakes_nobody() {
+    let world = Plan::usual().open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    let partner = world.partner(&world.open_offer(&sent).await);
+    partner.accepts().await;
+    let (_, told) = looked_at(&world, &sent).await;
+    world.mail.fail_next(1, &mailbox(&partner.name), MailFault::AtRecipient(550));
+    world.gp_withdraws(&sent).await;
+    assert_eq!(looked_at(&world, &sent).await, (vec![], told));
+    world.ends_well().await;
 }

@@ -166,6 +166,16 @@ fn effects_are_allowed(before: &Episode, event: &Event, after: &Episode, effects
     if let Event::Offered { by: Actor::Machine, .. } = event {
         assert_eq!((before.facts.hold, before.facts.contact_prohibited, before.safety), (None, false, false));
     }
+    if let Event::IdentityViewed { offer } = event {
+        // Written down again here, not taken from the code: who may see, and under which holds nobody may.
+        let seen = before.offer(*offer).map(|made| named(made.status)).unwrap_or_default();
+        assert!(["accepted", "in-progress", "on-hold"].contains(&seen.as_str()), "seen while {seen}");
+        let closed = [Hold::ConsentDeclined, Hold::ConsentMissing, Hold::Deceased, Hold::LeftPractice];
+        let unread = [Hold::UnreadableRequest, Hold::NoSubject, Hold::BadNhsNumber, Hold::PatientUnreadable];
+        let hold = before.facts.hold;
+        assert!(hold.is_none_or(|why| !closed.contains(&why) && !unread.contains(&why)), "seen under {hold:?}");
+        assert!(!withdrawn && after.offer(*offer).is_some_and(|made| made.identity_seen));
+    }
     if let Event::Partner { risk: true, .. } = event {
         assert!(effects.contains(&Effect::Alert(Alert::RiskReported)));
         assert!(after.attention.iter().any(|a| a.kind == AttentionKind::Risk));
