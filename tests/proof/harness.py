@@ -32,7 +32,7 @@ def arguments(description):
     parser.add_argument("--fault", choices=sorted(FAULTS), help="now and then this instead of a kill")
     parser.add_argument("--peers", choices=["real", "fast"], help=f"fast from {LONG} referrals on, where it is not said")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments")
-    parser.add_argument("--rescue-after", type=int, metavar="SECONDS", help="a debug build's; 8 with --fault stop")
+    parser.add_argument("--rescue-after", type=int, metavar="SECONDS", help="a debug build's, 16 or more; 16 with --fault stop")
     parser.add_argument("--patience", type=int, metavar="SECONDS", help="for what is left to do after the last death")
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.add_argument("--keep", action="store_true", help="leave the files (and say where)")
@@ -49,7 +49,7 @@ def planned(parser, plan):
     if plan.fault == "disk-full" and plan.store != "sqlite":
         parser.error("a small disk is made for SQLite only")
     if plan.fault == "stop" and plan.rescue_after is None:
-        plan.rescue_after = 8
+        plan.rescue_after = 16  # River takes no less than 15 s.
     plan.fault_every = FAULTS.get(plan.fault, 1)
     long = plan.referrals >= LONG
     plan.life = (0.3, 3.0) if long else (0.15, 2.0)
@@ -78,7 +78,7 @@ class Run:
         self.folder = Path(tempfile.mkdtemp(prefix="wellbridge-crash-"))
         self.mails = self.folder / "mails"
         self.mails.mkdir()
-        self.store = Postgres("off") if plan.store == "postgres" else Sqlite(self.folder, plan.fault == "disk-full")
+        self.store = Postgres() if plan.store == "postgres" else Sqlite(self.folder, plan.fault == "disk-full")
         self.pair = Pair(plan.peers, self.mails)
         feed(self.folder)
         link_key(self.folder)
