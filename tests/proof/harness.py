@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -188,6 +189,8 @@ def main(description):
     if plan.store == "postgres" and os.path.realpath(sys.prefix) != os.path.realpath(Path(python()).parent.parent):
         # PostgreSQL is asked through a package: again, with the Python that has it.
         os.execv(python(), [python(), *sys.argv])
+    # Whoever ends this run ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))
     run = Run(plan)
     try:
         result = run.go()
