@@ -32,7 +32,7 @@ pub(crate) fn reached(point: &str) {
 #[inline]
 pub(crate) fn reached(_point: &str) {}
 
-/// `WELLBRIDGE_TEST_RESCUE_AFTER=8`: seconds, in a debug build only. Shorter than a live attempt may take, on purpose.
+/// `WELLBRIDGE_TEST_RESCUE_AFTER=16`: seconds (River takes no less than 15), in a debug build only. Shorter than a live attempt may take, on purpose.
 #[cfg(debug_assertions)]
 pub(crate) fn rescue_after() -> Option<std::time::Duration> {
     let seconds = std::env::var("WELLBRIDGE_TEST_RESCUE_AFTER").ok()?.parse().ok()?;

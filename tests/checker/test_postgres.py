@@ -5,7 +5,6 @@ Skipped where there is no PostgreSQL, unless WELLBRIDGE_TEST_PEERS=required, as 
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import unittest
@@ -22,15 +21,14 @@ def can_be_had():
         import pg8000.dbapi  # noqa: F401
     except ImportError:
         return False
-    return Path("/usr/lib/postgresql").is_dir() or shutil.which("initdb") is not None
+    return Path("/usr/lib/postgresql").is_dir()
 
 
 @unittest.skipUnless(can_be_had() or os.environ.get("WELLBRIDGE_TEST_PEERS") == "required", "no PostgreSQL here")
 class OnPostgres(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = subprocess.Popen([sys.executable, str(SERVER), "--fsync", "off"], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True)
+        cls.server = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         cls.url = json.loads(cls.server.stdout.readline())["url"]
 
     @classmethod

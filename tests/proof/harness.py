@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ def arguments(description):
     parser.add_argument("--fault", choices=sorted(FAULTS), help="now and then this instead of a kill")
     parser.add_argument("--peers", choices=["real", "fast"], help=f"fast from {LONG} referrals on, where it is not said")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments")
-    parser.add_argument("--rescue-after", type=int, metavar="SECONDS", help="a debug build's; 8 with --fault stop")
+    parser.add_argument("--rescue-after", type=int, metavar="SECONDS", help="a debug build's, 16 or more; with --fault stop 16, or 28 on postgres")
     parser.add_argument("--patience", type=int, metavar="SECONDS", help="for what is left to do after the last death")
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.add_argument("--keep", action="store_true", help="leave the files (and say where)")
@@ -49,7 +50,8 @@ def planned(parser, plan):
     if plan.fault == "disk-full" and plan.store != "sqlite":
         parser.error("a small disk is made for SQLite only")
     if plan.fault == "stop" and plan.rescue_after is None:
-        plan.rescue_after = 8
+        # River takes no less than 15 s; replicas take one for dead that was silent for 20 s.
+        plan.rescue_after = 28 if plan.store == "postgres" else 16
     plan.fault_every = FAULTS.get(plan.fault, 1)
     long = plan.referrals >= LONG
     plan.life = (0.3, 3.0) if long else (0.15, 2.0)
@@ -78,7 +80,7 @@ class Run:
         self.folder = Path(tempfile.mkdtemp(prefix="wellbridge-crash-"))
         self.mails = self.folder / "mails"
         self.mails.mkdir()
-        self.store = Postgres("off") if plan.store == "postgres" else Sqlite(self.folder, plan.fault == "disk-full")
+        self.store = Postgres() if plan.store == "postgres" else Sqlite(self.folder, plan.fault == "disk-full")
         self.pair = Pair(plan.peers, self.mails)
         feed(self.folder)
         link_key(self.folder)
@@ -188,6 +190,8 @@ def main(description):
     if plan.store == "postgres" and os.path.realpath(sys.prefix) != os.path.realpath(Path(python()).parent.parent):
         # PostgreSQL is asked through a package: again, with the Python that has it.
         os.execv(python(), [python(), *sys.argv])
+    # Whoever ends this run ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))
     run = Run(plan)
     try:
         result = run.go()

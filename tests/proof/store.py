@@ -64,25 +64,24 @@ class Sqlite:
 
 
 class Postgres:
-    """A private server, shared by every replica."""
+    """A private server, shared by every replica. It waits for the disk: what it said was committed is there after a crash."""
 
     name = "postgres"
 
-    def __init__(self, fsync):
-        self.server = Peer([python(), PEERS / "postgres" / "server.py", "--fsync", fsync])
+    def __init__(self):
+        self.server = Peer([python(), PEERS / "postgres" / "server.py", "--durable"])
         self.url = self.server.said["url"]
         self.setting = f'[database]\nurl = "{self.url}"\n'
         self.connection = None
 
     def query(self, text):
         import pg8000.dbapi
+        from sources import postgres
 
         for attempt in range(50):
             try:
                 if self.connection is None:
-                    self.connection = pg8000.dbapi.connect(
-                        user="wellbridge", host="127.0.0.1", port=self.server.said["port"], database="wellbridge")
-                    self.connection.autocommit = True
+                    self.connection = postgres(self.url)
                 cursor = self.connection.cursor()
                 cursor.execute(text)
                 return cursor.fetchall()
