@@ -44,6 +44,7 @@ async fn of_leeds() -> (World, ReferralId, Vec<(&'static str, String)>) {
         ("how", "other".to_owned()),
         ("words", "It is over.".to_owned()),
         ("matter", page),
+        ("offer", offer.to_string()),
         ("filing", filing.to_string()),
     ];
     (world, id, fields.to_vec())
@@ -62,7 +63,8 @@ async fn audits(world: &World) -> i64 {
 async fn on_every_route_another_programmes_referral_is_not_there() {
     let (world, id, fields) = of_leeds().await;
     let events = world.service.store.events(id).await.unwrap().len();
-    let query = format!("need={NEED}&service=visits&q=tea&filing={}", fields.last().unwrap().1);
+    let named = |name: &str| fields.iter().find(|field| field.0 == name).unwrap().1.as_str();
+    let query = format!("need={NEED}&service=visits&q=tea&offer={}&filing={}", named("offer"), named("filing"));
     let all = routes();
     assert!(all.len() >= 11, "{all:?}");
     for route in all.iter().filter(|route| !OF_NO_REFERRAL.contains(route)) {
