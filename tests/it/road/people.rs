@@ -59,7 +59,7 @@ async fn agreement_taken_back_is_found_by_the_next_look_at_the_practice() {
         takes_back_consent(&world, sent.consent.as_ref().unwrap()).await;
         // Whatever brings it to light (the daily reading at the latest), the partner is told that it is off.
         world.advance(SignedDuration::from_hours(26)).await;
-        assert_eq!(world.episode(&sent).await.facts.hold, Some(Hold::ConsentDeclined));
+        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentDeclined));
         assert_eq!(world.mails_to_partner(&World::partner_of(&offer)).len(), 2, "the offer and its cancellation");
         world.advance_working_days(10).await;
         assert_eq!(world.mails_to_partners().len(), 2);
@@ -183,7 +183,7 @@ async fn a_newer_no_recorded_beside_the_yes_that_came_with_the_request_shows_not
         for secret in Story::lonely().identifiers() {
             assert!(!page.says(&secret), "{secret} on {}:\n{}", page.path, page.html);
         }
-        assert_eq!(world.episode(&sent).await.hold(), Some(Hold::ConsentDeclined));
+        assert_eq!(world.episode(&sent).await.facts.hold, Some(Hold::ConsentDeclined));
         world.ends_well().await;
     })
     .await;
