@@ -167,16 +167,19 @@ class Story:
     # ---- the end ----
 
     def run_on_until_drained(self):
-        """No more deaths: until nothing is left to do, or time is up."""
+        """No more deaths: until nothing is left to do, or nothing has happened for as long as anybody is patient."""
         for replica in self.replicas:
             if not replica.lives():
                 replica.start()
         for replica in self.replicas:
             replica.wait_until_ready()
         expected = set(self.sent) - set(self.revoked)
-        quiet, until = 0, time.monotonic() + self.plan.patience
-        while quiet < 12 and time.monotonic() < until:
+        quiet, happened, since = 0, 0, time.monotonic()
+        while quiet < 12 and time.monotonic() - since < self.plan.patience:
             time.sleep(0.2)
+            so_far = self.store.query("select count(*) from event")[0][0]
+            if so_far != happened:
+                happened, since = so_far, time.monotonic()
             waiting = self.store.query(QUEUE)[0][0]
             known = {row[0] for row in self.store.query("select request_id from referral")} if waiting == 0 else set()
             quiet = quiet + 1 if waiting == 0 and expected <= known and self.partners.at_rest() else 0
