@@ -55,7 +55,7 @@ def planned(parser, plan):
     plan.fault_every = FAULTS.get(plan.fault, 1)
     long = plan.referrals >= LONG
     plan.life = (0.3, 3.0) if long else (0.15, 2.0)
-    plan.patience = plan.patience or (400 if plan.store == "postgres" else 200)
+    plan.patience = plan.patience or (700 if plan.fault else 400 if plan.store == "postgres" else 200)
     plan.log = "info" if long else "info,wellbridge=trace,sqlx=warn"
     return plan
 
