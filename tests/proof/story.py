@@ -19,7 +19,7 @@ POINTS = [
     "before:task", "after:task", "before:file", "after:file", "before:alert", "after:alert", "before:code",
     "after:code", "after:smtp#2", "before:file#2", "after:file#2", "after:task#3", "before:smtp#2",
 ]
-RECENT = 40  # What the GP changes or takes back is among the last so many.
+RECENT = 40  # Half of what the GP changes or takes back is among the last so many.
 
 
 class Story:
@@ -101,7 +101,9 @@ class Story:
 
     def gp_acts(self, life):
         """Now and then something is taken back, changed, or turns out to be dangerous, wherever it stands."""
-        open_ = [request for request in self.sent[-RECENT:] if request not in self.revoked]
+        # What came just now may not be known yet; what came long ago may be anywhere.
+        among = self.sent[-RECENT:] if self.chance.random() < 0.5 else self.sent
+        open_ = [request for request in among if request not in self.revoked]
         if not open_:
             return
         request = self.chance.choice(open_)
