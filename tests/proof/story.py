@@ -186,6 +186,7 @@ class Story:
             known = {row[0] for row in self.store.query("select request_id from referral")} if waiting == 0 else set()
             quiet = quiet + 1 if waiting == 0 and expected <= known and self.partners.at_rest() else 0
         if quiet < 12:
+            known = {row[0] for row in self.store.query("select request_id from referral")}
             jobs = self.store.query("select kind, cast(state as text), count(*) from river_job group by kind, state order by kind")
             say(f"not at rest: {len(expected - known)} unknown, {waiting} jobs wait: {jobs}, at rest: {self.partners.at_rest()}")
         return quiet >= 12
