@@ -34,7 +34,7 @@ def arguments(description):
     parser.add_argument("--peers", choices=["real", "fast"], help=f"fast from {LONG} referrals on, where it is not said")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments")
     parser.add_argument("--rescue-after", type=int, metavar="SECONDS", help="a debug build's, 16 or more; with --fault stop 16, or 28 on postgres")
-    parser.add_argument("--patience", type=int, metavar="SECONDS", help="for what is left to do after the last death")
+    parser.add_argument("--patience", type=int, metavar="SECONDS", help="while nothing happens after the last death")
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.add_argument("--keep", action="store_true", help="leave the files (and say where)")
     return planned(parser, parser.parse_args())
@@ -55,7 +55,7 @@ def planned(parser, plan):
     plan.fault_every = FAULTS.get(plan.fault, 1)
     long = plan.referrals >= LONG
     plan.life = (0.3, 3.0) if long else (0.15, 2.0)
-    plan.patience = plan.patience or (900 if long or plan.store == "postgres" else 180)
+    plan.patience = plan.patience or (700 if plan.fault else 400 if plan.store == "postgres" else 200)
     plan.log = "info" if long else "info,wellbridge=trace,sqlx=warn"
     return plan
 
