@@ -59,8 +59,8 @@ def life(stage, many):
     stage.peers.do("refer", many=many, per_second=None)
     before = {"cpu": {"peers": stage.peers.cpu(), "database": stage.database_cpu()}, "stats": stage.peers.do("stats"),
               "jobs": jobs_so_far(stage), "written": stage.written() if stage.store.name == "postgres" else {}}
-    stage.start()
     began = time.monotonic()
+    stage.start()
     stage.wait(lambda stats: stats["filed"] >= filed + many, f"{many} referrals")
     stage.wait_until_drained()
     seconds = time.monotonic() - began

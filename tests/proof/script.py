@@ -22,7 +22,6 @@ import requests
 
 BASE, PORT = sys.argv[1], int(sys.argv[2])
 HEADERS = {"Content-Type": "application/fhir+json"}
-MAIL_DOORS = threading.Semaphore(4)  # The service's own cap on mail connections.
 here = threading.local()
 
 
@@ -62,7 +61,7 @@ def send_mail(request):
     words = "Could you help somebody? Please say yes or no: http://127.0.0.1:8080/answer\n" * 16
     mail.set_content(words)
     mail.add_alternative(f"<p>{words}</p>", subtype="html")
-    with MAIL_DOORS, smtplib.SMTP("127.0.0.1", PORT) as server:
+    with smtplib.SMTP("127.0.0.1", PORT) as server:
         server.send_message(mail)
 
 
