@@ -31,7 +31,7 @@ pub(crate) async fn run(base: &str, smtp: u16, referrals: &[(String, String)], w
         let mut task = None;
         let mut left: Vec<(&str, &str, usize)> = Vec::new();
         for ((method, what), count) in wanted {
-            left.push((method, what, count / many + usize::from(number < count % many)));
+            left.push((method.as_str(), what.as_str(), count / many + usize::from(number < count % many)));
         }
         // A Task is made before it is changed.
         left.sort_by_key(|(method, ..)| *method == "PUT");

@@ -23,7 +23,7 @@ pub(super) enum Ledger {
 impl Ledger {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<Outcome> {
         let Self::Verify { sample, json } = self;
-        let most = sample.map_or(usize::MAX, |most| most as usize);
+        let most = sample.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
         let store = store_beside(&settings).await?;
         let bar = output::bar(0, "replaying");
         let found = store

@@ -42,7 +42,7 @@ pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::{Confirmation, Partner};
 pub use practices::Cursor;
-pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, TakenIn};
+pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, TakenIn, Which};
 pub use verify::Verified;
 
 use crate::referral::lifecycle::Refusal;

@@ -46,7 +46,7 @@ pub async fn admit(app: &App, parts: &Parts) -> Result<(), PageError> {
 pub async fn admit_to_link(app: &App, parts: &Parts, hash: &str) -> Result<(), PageError> {
     let (now, limits) = (app.now(), &app.service.settings.limits);
     let doors = [visitor(app, parts), format!("link:{hash}")];
-    let [visitor, link] = app.service.store.knock_at_each(&[&doors[0], &doors[1]], MINUTE, now).await?;
+    let [visitor, link] = app.service.store.knock_at_each(&[doors[0].as_str(), doors[1].as_str()], MINUTE, now).await?;
     few_enough(visitor, limits.visitor_per_minute, MINUTE, now)?;
     few_enough(link, limits.link_per_minute, MINUTE, now)
 }

@@ -61,7 +61,8 @@ impl FromRequestParts<App> for Link {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let path = RawPathParams::from_request_parts(parts, app).await;
-        let token = path.ok().and_then(|path| path.iter().find(|(name, _)| *name == "token").map(|(_, v)| v.to_owned()));
+        let token =
+            path.ok().and_then(|path| path.iter().find(|(name, _)| *name == "token").map(|(_, v)| v.to_owned()));
         let hash = token.as_deref().and_then(AnswerToken::parse).map(|token| token.hash());
         let (Some(token), Some(hash)) = (token, hash) else {
             visitor::admit(app, parts).await?;
