@@ -8,16 +8,17 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that fails should stop, and prints a table")]
 
 mod bare;
+mod referrals;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use wellbridge::clock::Clock;
 use wellbridge::demo::mail_catcher::MailCatcher;
-use wellbridge::demo::practice::PretendPractice;
+use wellbridge::demo::practice::{Calls, PretendPractice};
 use wellbridge::referral::event::{Event, PartnerSaid};
 use wellbridge::referral::{PartnerId, PracticeId, ProgrammeId, UserId};
 use wellbridge::service::{Wellbridge, assemble};
@@ -25,13 +26,10 @@ use wellbridge::settings::{ConfigFile, LoadFrom, Settings};
 use wellbridge::store::{Confirmation, ListFilter};
 use wellbridge::{jobs, random};
 
-/// Side by side: the service's own number of workers, and its cap on mail connections.
-const AT_ONCE: usize = 16;
-const MAIL_CONNECTIONS: u32 = 4;
-const IDLE_ROUNDS: usize = 30;
+use bare::MAIL_CONNECTIONS;
+use referrals::{organisation, refer};
 
-/// How often each kind of call was made: `("GET", "ServiceRequest")`.
-type Calls = BTreeMap<(String, String), usize>;
+const IDLE_ROUNDS: usize = 30;
 
 /// What one way of doing it took.
 struct Taken {
@@ -46,7 +44,7 @@ fn main() {
     let (practice, mail) = peers();
     let (service, idle) = runtime.block_on(async { by_the_service(practice, mail, many).await });
     let (practice, mail) = peers();
-    let bare = runtime.block_on(bare::by_a_bare_loop(practice, mail, many, &service.calls));
+    let bare = runtime.block_on(by_a_bare_loop(practice, mail, many, &service.calls));
     report(many, &service, &bare, &idle);
 }
 
@@ -65,61 +63,13 @@ fn peers() -> (PretendPractice, MailCatcher) {
     receiver.recv().unwrap()
 }
 
-// ---- the referrals -----------------------------------------------------------------------------------------------
+// ---- by a bare loop ----------------------------------------------------------------------------------------------
 
-fn coded(system: &str, code: &str) -> Value {
-    json!({ "coding": [{ "system": system, "code": code }] })
-}
-
-/// Puts one referral into the practice's record; gives the ids of the patient and the request.
-fn refer(practice: &PretendPractice, number: usize) -> (String, String) {
-    let patient = practice.put(json!({
-        "resourceType": "Patient",
-        "active": true,
-        "name": [{ "family": format!("Example{number}"), "given": ["Alison"] }],
-        "telecom": [{ "system": "phone", "value": "0113 496 0771" }],
-        "gender": "female",
-        "birthDate": "1942-01-06",
-        "address": [{ "city": "Leeds", "postalCode": "LS15 7DJ" }],
-    }));
-    let consent = practice.put(json!({
-        "resourceType": "Consent",
-        "status": "active",
-        "scope": coded("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
-        "category": [coded("http://terminology.hl7.org/CodeSystem/v3-ActCode", "IDSCL")],
-        "patient": { "reference": format!("Patient/{patient}") },
-        "policyRule": { "text": "Practice policy on referring" },
-        "provision": { "type": "permit" },
-    }));
-    let request = practice.put(json!({
-        "resourceType": "ServiceRequest",
-        "status": "active",
-        "intent": "order",
-        "code": coded("http://snomed.info/sct", "871731000000106"),
-        "subject": { "reference": format!("Patient/{patient}") },
-        "reasonCode": [coded("http://snomed.info/sct", "267076002")],
-        "orderDetail": [coded("https://wellbridge.example/fhir/CodeSystem/sharing", "full")],
-        "supportingInfo": [{ "reference": format!("Consent/{consent}") }],
-        "note": [{ "text": "Lives alone and is very lonely. Would love a regular visitor for a chat." }],
-    }));
-    (patient, request)
-}
-
-fn organisation() -> Value {
-    let ours = json!([{ "system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "X0001" }]);
-    json!({ "resourceType": "Organization", "active": true, "identifier": ours, "name": "Wellbeing Coordinators" })
-}
-
-/// What was asked of the practice so far.
-fn calls(practice: &PretendPractice) -> Calls {
-    let mut calls = Calls::new();
-    for asked in practice.asked() {
-        let mut parts = asked.path.trim_matches('/').split('/');
-        let kind = parts.next().unwrap_or_default();
-        let what = if parts.next() == Some("_search") { format!("{kind}/_search") } else { kind.to_owned() };
-        *calls.entry((asked.method.to_string(), what)).or_default() += 1;
-    }
-    calls
+async fn by_a_bare_loop(practice: PretendPractice, mail: MailCatcher, many: usize, wanted: &Calls) -> Taken {
+    practice.put(organisation());
+    let referrals: Vec<(String, String)> = (0..many).map(|number| refer(&practice, number)).collect();
+    let seconds = bare::run(practice.base_url(), mail.address().port(), &referrals, wanted).await;
+    Taken { seconds, calls: practice.calls(), mails: mail.mails().len() }
 }
 
 // ---- by the service ----------------------------------------------------------------------------------------------
@@ -143,7 +93,7 @@ async fn by_the_service(practice: PretendPractice, mail: MailCatcher, many: usiz
     partner_starts(&service).await;
     drain(&service).await;
     let seconds = began.elapsed().as_secs_f64();
-    let taken = Taken { seconds, calls: calls(&practice), mails: mail.mails().len() };
+    let taken = Taken { seconds, calls: practice.calls(), mails: mail.mails().len() };
     assert_eq!(practice.all("DocumentReference").len(), many, "every referral has come into the record");
     let idle = idle_times(&service, &practice, &mail, many).await;
     running.stop().await.unwrap();

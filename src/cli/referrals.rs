@@ -12,7 +12,7 @@ use crate::referral::episode::{Actor, FilingStatus, NeedState};
 use crate::referral::event::{Decision, Event};
 use crate::referral::{PracticeId, ReferralId, UserId};
 use crate::settings::Settings;
-use crate::store::{ListFilter, ReferralRow, Store};
+use crate::store::{ListFilter, ReferralRow, Store, Which};
 
 /// Referrals and where they stand.
 #[derive(Debug, Subcommand)]
@@ -101,7 +101,8 @@ async fn find(store: &Store, id: &str) -> anyhow::Result<ReferralId> {
 }
 
 async fn list(store: &Store, state: Option<String>, waiting: bool, json: bool) -> anyhow::Result<Outcome> {
-    let rows = store.list(&ListFilter { state, waiting, ..ListFilter::default() }).await?;
+    let which = if waiting { Which::Waiting } else { Which::All };
+    let rows = store.list(&ListFilter { state, which, ..ListFilter::default() }).await?;
     if json {
         let rows: Vec<_> = rows.iter().map(row_json).collect();
         output::say_json(&rows)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::session::SignedIn;
 use super::words::{self, Tone};
 use crate::referral::episode::{Hold, NeedState, ReferralState};
-use crate::store::{AlertRow, Edge, ListFilter, ReferralRow};
+use crate::store::{AlertRow, Edge, ListFilter, ReferralRow, Which};
 use crate::web::pages::{self, fill};
 use crate::web::when::{When, when};
 use crate::web::{App, PageError, need_words};
@@ -55,7 +55,8 @@ pub(super) async fn show(
     let (mut rows, mut alerts) = (Vec::new(), Vec::new());
     let now = app.now();
     for programme in &who.account.programmes {
-        let filter = ListFilter { programme: Some(programme.clone()), waiting: !all_open, ..ListFilter::default() };
+        let which = if all_open { Which::Open } else { Which::Waiting };
+        let filter = ListFilter { programme: Some(programme.clone()), which, ..ListFilter::default() };
         for row in app.service.store.list(&filter).await? {
             if row.episode.is_open() || !row.episode.attention.is_empty() {
                 rows.push(worklist_row(&app, &row));

@@ -11,7 +11,7 @@ use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus, Referral
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::StoreError;
-use crate::store::queue::KeepTask;
+use crate::store::queue::{KeepTask, once};
 
 impl Effect for KeepTask {
     const SCHEDULE: Schedule = RECORD;
@@ -50,12 +50,13 @@ impl Effect for KeepTask {
         let written = system.keep_task(&said).await?;
         crash_point::reached("after:task");
         let mut tx = service.store.begin().await?;
-        // It moved while this was being written: the job that wrote the newer word may have been quicker than this one.
-        if tx.standing(self.referral).await?.is_some_and(|now| now.seq != standing.seq) {
-            tx.enqueue(self.clone(), riverqueue::InsertOpts::default()).await?;
-        }
+        let moved = tx.standing(self.referral).await?.is_some_and(|now| now.seq != standing.seq);
         tx.set_task(self.referral, &written.id, written.version.as_deref()).await?;
         tx.complete(attempt.job).await?;
+        // It moved while this was being written: whoever moved it took this job for the one that would say so.
+        if moved {
+            tx.enqueue(self.clone(), once()).await?;
+        }
         Ok(tx.commit().await?)
     }
 

@@ -35,7 +35,9 @@ pub enum TakenIn {
 const BY_REQUEST: &str = "select id from referral where practice_id = $1 and request_id = $2";
 const SET_INPUT: &str = "update referral set input_version = $2, task_id = coalesce($3, task_id), explanation = $4,
     read_again = $5 where id = $1";
-const SET_READ: &str = "update referral set read_again = $2, task_id = coalesce($3, task_id) where id = $1";
+/// What was read within the hour is not stamped anew: that would be a write for every look before a mail or a filing.
+const SET_READ: &str = "update referral set read_again = $2, task_id = coalesce($3, task_id) where id = $1
+    and (read_again < $2 - 3600000 or task_id is distinct from coalesce($3, task_id))";
 const PUT_CONTENT: &str =
     "insert into referral_content (referral_id, programme_id, body, read_at, person) values ($1, $2, $3, $4, $5)
     on conflict (referral_id) do update set body = excluded.body, read_at = excluded.read_at,

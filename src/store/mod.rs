@@ -53,7 +53,7 @@ pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::{Confirmation, Partner};
 pub use practices::Cursor;
-pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow};
+pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, Which};
 pub use verify::Verified;
 
 use crate::random;

@@ -191,7 +191,8 @@ pub(super) async fn enqueue_effects(
             Effect::LapseAt(offer, when) => {
                 tx.enqueue(ChaseOffer { referral, offer, why: Chase::Lapse }, due(when)).await?
             }
-            Effect::KeepTask => tx.enqueue(KeepTask { referral }, InsertOpts::default()).await?,
+            // It writes what is true when it runs: one that waits or runs will do for this step as well (see `jobs::task`).
+            Effect::KeepTask => tx.enqueue(KeepTask { referral }, once()).await?,
             Effect::File(filing, _) => tx.enqueue(FileRecord { referral, filing }, InsertOpts::default()).await?,
             Effect::Alert(alert) => tx.raise(&episode.programme, Some(referral), alert, now).await?,
         };

@@ -48,10 +48,22 @@ pub struct ListFilter {
     pub programme: Option<ProgrammeId>,
     /// Only in this state.
     pub state: Option<String>,
-    /// Only what waits for a person: held, proposed, or with something to look at.
-    pub waiting: bool,
+    /// All, or only some of them.
+    pub which: Which,
     /// At most so many; 0 is all.
     pub limit: i64,
+}
+
+/// Which referrals a list looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// Every one.
+    #[default]
+    All,
+    /// Those that are not over, and those that are and have something to look at.
+    Open,
+    /// What waits for a person: held, proposed, or with something to look at.
+    Waiting,
 }
 
 /// Words to be kept.
@@ -93,13 +105,26 @@ pub struct NoteRow {
 const SET_TASK: &str = "update referral set task_id = $2, task_version = $3 where id = $1";
 pub(super) const PERSON: &str = "select body, person from referral_content where referral_id = $1";
 pub(super) const CONTENT: &str = "select body from referral_content where referral_id = $1";
-const LIST: &str =
-    "select r.id, r.programme_id, r.practice_id, r.request_id, r.state, r.hold, r.need, r.since, r.received,
-    r.attention, r.explanation, r.episode, c.body from referral r
-    left join referral_content c on c.referral_id = r.id
-    where ($1 is null or r.programme_id = $1) and ($2 is null or r.state = $2)
-    and ($3 = 0 or r.state in ('held', 'proposed') or r.attention > 0)
-    order by r.since limit $4";
+/// Rows of a list. The conditions that are written out are those of partial indexes: an open or a waiting referral is
+/// found without looking at the many that are over.
+macro_rules! list {
+    ($which:literal) => {
+        concat!(
+            "select r.id, r.programme_id, r.practice_id, r.request_id, r.state, r.hold, r.need, r.since, r.received,
+            r.attention, r.explanation, r.episode, c.body from referral r
+            left join referral_content c on c.referral_id = r.id
+            where ($1 is null or r.programme_id = $1) and ($2 is null or r.state = $2)",
+            $which,
+            " order by r.since limit $3"
+        )
+    };
+}
+const LIST: &str = list!("");
+const LIST_OPEN: &str = list!(
+    " and r.id in (select id from referral where state not in ('closed', 'withdrawn')
+    union select id from referral where (state in ('held', 'proposed') or attention > 0))"
+);
+const LIST_WAITING: &str = list!(" and (r.state in ('held', 'proposed') or r.attention > 0)");
 const PUT_NOTE: &str = "insert into note (id, referral_id, programme_id, offer_id, kind, author, words, written)
     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
 const NOTES: &str =
@@ -201,10 +226,14 @@ impl Store {
     /// The referrals that a filter lets through, longest waiting first.
     pub async fn list(&self, filter: &ListFilter) -> Result<Vec<ReferralRow>, StoreError> {
         let limit = if filter.limit > 0 { filter.limit } else { i64::MAX };
-        let rows = query(LIST)
+        let text = match filter.which {
+            Which::All => LIST,
+            Which::Open => LIST_OPEN,
+            Which::Waiting => LIST_WAITING,
+        };
+        let rows = query(text)
             .bind(filter.programme.as_ref().map(ProgrammeId::as_str))
             .bind(filter.state.as_deref())
-            .bind(i64::from(filter.waiting))
             .bind(limit)
             .fetch_all(self.pool())
             .await?;

@@ -24,17 +24,18 @@ const PAST_RETENTION: &str = "select r.id from referral r where r.programme_id =
 const ERASED: &str = "select count(*) from referral r where r.id = $1 and r.state in ('closed', 'withdrawn')
     and not exists (select 1 from referral_content c where c.referral_id = r.id)
     and not exists (select 1 from raw_input i where i.referral_id = r.id)";
-const ERASE: [&str; 6] = [
-    "delete from referral_content where referral_id = $1",
+const ERASE: [&str; 7] = [
+    // The texts it came in, but for those that another referral came in as well.
+    "delete from raw_body where hash in (select hash from raw_input where referral_id = $1)
+     and not exists (select 1 from raw_input i where i.hash = raw_body.hash and i.referral_id <> $1)",
     "delete from raw_input where referral_id = $1",
+    "delete from referral_content where referral_id = $1",
     "delete from note where referral_id = $1",
     "delete from score where referral_id = $1",
     "delete from match_result where referral_id = $1",
     // The practice system's own words may name the person; the references written say nothing.
     "update filing_result set refusal = null where referral_id = $1",
 ];
-const ERASE_ORPHANS: &str =
-    "delete from raw_body where not exists (select 1 from raw_input i where i.hash = raw_body.hash)";
 
 impl Store {
     /// Closed and withdrawn referrals of a programme that last changed before `before` and still have personal data.
@@ -66,7 +67,6 @@ impl Tx {
                 query(table).bind(id.to_string()).execute(&mut self.inner).await?;
             }
         }
-        query(ERASE_ORPHANS).execute(&mut self.inner).await?;
         Ok(())
     }
 

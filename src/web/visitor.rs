@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
+use jiff::Timestamp;
 
 use super::{App, PageError};
 
@@ -38,16 +39,32 @@ pub fn address(app: &App, parts: &Parts) -> IpAddr {
 
 /// Counts a visit to a page without an account; too many in a minute are turned away.
 pub async fn admit(app: &App, parts: &Parts) -> Result<(), PageError> {
+    knock(app, &visitor(app, parts), MINUTE, app.service.settings.limits.visitor_per_minute).await
+}
+
+/// Counts a visit to the pages of a partner's link, for the visitor and for the link, in one transaction.
+pub async fn admit_to_link(app: &App, parts: &Parts, hash: &str) -> Result<(), PageError> {
+    let (now, limits) = (app.now(), &app.service.settings.limits);
+    let doors = [visitor(app, parts), format!("link:{hash}")];
+    let [visitor, link] = app.service.store.knock_at_each(&[doors[0].as_str(), doors[1].as_str()], MINUTE, now).await?;
+    few_enough(visitor, limits.visitor_per_minute, MINUTE, now)?;
+    few_enough(link, limits.link_per_minute, MINUTE, now)
+}
+
+fn visitor(app: &App, parts: &Parts) -> String {
     let mut salted = app.salt.to_vec();
     salted.extend_from_slice(address(app, parts).to_canonical().to_string().as_bytes());
-    let door = format!("visitor:{}", hex(&digest(&SHA256, &salted).as_ref()[..12]));
-    knock(app, &door, MINUTE, app.service.settings.limits.visitor_per_minute).await
+    format!("visitor:{}", hex(&digest(&SHA256, &salted).as_ref()[..12]))
 }
 
 /// Counts a knock on a door; more than `most` in a window are turned away until it ends.
 pub async fn knock(app: &App, door: &str, seconds: i64, most: u32) -> Result<(), PageError> {
     let now = app.now();
-    if app.service.store.knock(door, seconds, now).await? > i64::from(most) {
+    few_enough(app.service.store.knock(door, seconds, now).await?, most, seconds, now)
+}
+
+fn few_enough(knocks: i64, most: u32, seconds: i64, now: Timestamp) -> Result<(), PageError> {
+    if knocks > i64::from(most) {
         return Err(PageError::TooMany(seconds - now.as_second().rem_euclid(seconds)));
     }
     Ok(())

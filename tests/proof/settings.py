@@ -15,7 +15,7 @@ def feed(folder):
 def link_key(folder):
     """What partners' links are made from: one for all replicas."""
     path = folder / "link-key"
-    path.write_text("a key for links that only this run of tests/crash knows\n")
+    path.write_text("a key for links that only this one run knows\n")
     return path
 
 
@@ -32,7 +32,7 @@ def befriending(partner):
     }
 
 
-def settings(folder, data, port, public_port, pair, database, overlap):
+def settings(folder, data, port, public_port, pair, database, overlap, every="1 s"):
     return f"""
 data_dir = "{data}"
 {database}
@@ -62,7 +62,7 @@ name = "Burton Croft Surgery"
 programme = "leeds"
 fhir = "{pair.fhir}"
 organisation = "https://fhir.nhs.uk/Id/ods-organization-code|X0001"
-poll_every = "1 s"
+poll_every = "{every}"
 overlap = "{overlap}"
 [directory.feeds.city]
 kind = "file"

@@ -22,7 +22,7 @@ mod store;
 mod tests;
 mod transaction;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,6 +61,9 @@ pub struct Asked {
     pub status: Option<u16>,
 }
 
+/// How often each kind of request came in: `("GET", "ServiceRequest")`, `("POST", "Patient/_search")`, `("POST", "/")`.
+pub type Calls = BTreeMap<(String, String), usize>;
+
 /// Requests remembered; older ones are forgotten.
 const REMEMBERED: usize = 100_000;
 
@@ -78,6 +81,8 @@ struct Inner {
     pages: Pages,
     faults: Vec<Armed>,
     asked: VecDeque<Asked>,
+    /// All of them, also those forgotten.
+    calls: Calls,
 }
 
 impl fmt::Debug for PretendPractice {
@@ -117,6 +122,7 @@ impl PretendPractice {
                 pages: Pages::default(),
                 faults: Vec::new(),
                 asked: VecDeque::new(),
+                calls: Calls::new(),
             }),
             changed: watch::Sender::new(0),
             stop: stop.clone(),
@@ -176,6 +182,16 @@ impl PretendPractice {
     /// The requests that came in, oldest first.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.lock().asked.iter().cloned().collect()
+    }
+
+    /// How many requests of each kind came in since the practice opened.
+    pub fn calls(&self) -> Calls {
+        self.shared.lock().calls.clone()
+    }
+
+    /// How many resources of a kind were ever written.
+    pub fn count(&self, kind: &str) -> usize {
+        self.shared.lock().store.count(kind)
     }
 
     /// The next `times` requests of this method at or below `path` (`/Task`; `/` for a transaction; empty for any) meet

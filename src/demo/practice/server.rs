@@ -142,7 +142,18 @@ fn remember(shared: &Shared, call: &Call, status: Option<StatusCode>) {
         inner.asked.pop_front();
     }
     let status = status.map(|status| status.as_u16());
+    *inner.calls.entry((call.method.to_string(), sort_of(&call.path))).or_default() += 1;
     inner.asked.push_back(Asked { method: call.method.clone(), path: call.path.clone(), status });
+}
+
+/// What a path is about, without ids: `Task`, `Patient/_search`, `/` for a transaction.
+fn sort_of(path: &str) -> String {
+    let mut parts = path.trim_matches('/').split('/');
+    match (parts.next(), parts.next()) {
+        (None | Some(""), _) => "/".to_owned(),
+        (Some(kind), Some("_search")) => format!("{kind}/_search"),
+        (Some(kind), _) => kind.to_owned(),
+    }
 }
 
 const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";

@@ -118,6 +118,11 @@ impl Store {
         self.records.get(kind).into_iter().flat_map(|of_kind| of_kind.values().filter_map(|v| standing(v)))
     }
 
+    /// How many of one kind there ever were.
+    pub(super) fn count(&self, kind: &str) -> usize {
+        self.records.get(kind).map_or(0, BTreeMap::len)
+    }
+
     /// Those of one kind with these ids.
     pub(super) fn with_ids<'a>(&self, kind: &str, ids: impl Iterator<Item = &'a str>) -> Vec<Standing> {
         let ids: BTreeSet<&str> = ids.collect();

@@ -62,16 +62,23 @@ impl FromRequestParts<App> for Link {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
-        visitor::admit(app, parts).await?;
-        let path = RawPathParams::from_request_parts(parts, app).await.map_err(|_| PageError::LinkUnknown)?;
-        let text = path.iter().find(|(name, _)| *name == "token").map(|(_, value)| value.to_owned());
-        let token = text.ok_or(PageError::LinkUnknown)?;
-        let hash = AnswerToken::parse(&token).ok_or(PageError::LinkUnknown)?.hash();
-        let row = app.service.store.token(&hash).await?.ok_or(PageError::LinkUnknown)?;
+        let path = RawPathParams::from_request_parts(parts, app).await;
+        let token =
+            path.ok().and_then(|path| path.iter().find(|(name, _)| *name == "token").map(|(_, v)| v.to_owned()));
+        let hash = token.as_deref().and_then(AnswerToken::parse).map(|token| token.hash());
+        let (Some(token), Some(hash)) = (token, hash) else {
+            visitor::admit(app, parts).await?;
+            return Err(PageError::LinkUnknown);
+        };
+        // Whoever guesses is counted as well, and turned away in the end.
+        let Some(row) = app.service.store.token(&hash).await? else {
+            visitor::admit(app, parts).await?;
+            return Err(PageError::LinkUnknown);
+        };
+        visitor::admit_to_link(app, parts, &hash).await?;
         if row.expires <= app.now() {
             return Err(PageError::LinkUnknown);
         }
-        visitor::knock(app, &format!("link:{hash}"), 60, app.service.settings.limits.link_per_minute).await?;
         Ok(Self { token, hash, row })
     }
 }

@@ -4,7 +4,7 @@ use wellbridge::referral::episode::{Actor, Hold, OfferStatus};
 use wellbridge::referral::event::{Event, OfferMail, PartnerSaid, Place as Goes, Placed};
 use wellbridge::referral::lifecycle::Refusal;
 use wellbridge::store::queue::MatchReferral;
-use wellbridge::store::{Appended, ListFilter, StoreError, TakenIn};
+use wellbridge::store::{Appended, ListFilter, StoreError, TakenIn, Which};
 
 use super::Place;
 use super::fixtures::{
@@ -70,7 +70,10 @@ pub(crate) async fn each_effect_is_a_job_in_the_same_transaction(place: &Place) 
     let worried = Event::Partner { offer, said: PartnerSaid::Accepted, note: None, risk: true };
     record(&place.store, id, &worried, 3).await;
     assert_eq!(place.back_door.number("select count(*) from river_job where kind = 'send_alert'").await, 1);
-    assert_eq!(place.store.list(&ListFilter { waiting: true, ..ListFilter::default() }).await.unwrap().len(), 1);
+    assert_eq!(
+        place.store.list(&ListFilter { which: Which::Waiting, ..ListFilter::default() }).await.unwrap().len(),
+        1
+    );
 }
 
 pub(crate) async fn an_attempt_that_lost_changes_nothing(place: &Place) {
