@@ -204,10 +204,15 @@ fn a_task_taken_back_by_the_practice_takes_the_referral_back_and_our_own_does_no
             "businessStatus": {"coding": business.map(|code| json!({"code": code})).into_iter().collect::<Vec<_>>()},
             "focus": {"reference": "ServiceRequest/sr1"}, "for": {"reference": "Patient/p1"}})
     };
+    let mut ours = task("cancelled", Some("6.0"));
+    ours["identifier"] = json!([{"system": "https://wellbridge.example/fhir/Id/episode", "value": "sr1.ended"}]);
+    assert!(!readable(read(request(), Some(patient()), vec![ours])).status.is_withdrawn(), "our own word is no news");
     for (status, business, withdrawn) in [
         ("requested", None, false),
         ("cancelled", None, true),
-        ("cancelled", Some("6.0"), false),
+        ("cancelled", Some("4.0"), true),
+        ("cancelled", Some("6.0"), true),
+        ("cancelled", Some("7.0"), true),
         ("in-progress", Some("5.2"), true),
         ("entered-in-error", None, true),
         ("completed", Some("7.0"), false),

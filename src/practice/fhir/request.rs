@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::codes::SNOMED;
+use super::compose::episode_value;
 use super::intake::{Refusal, refuse};
 use super::json::{self, text};
 use crate::referral::SnomedCode;
@@ -46,17 +47,26 @@ pub(super) fn status(request: &Value, task: Option<&Value>) -> Result<RequestSta
     Ok(own)
 }
 
-/// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). A cancelled Task with a final business status is
-/// our own.
+/// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). One that we cancelled bears our mark, whatever
+/// business status either of us gave it.
 pub(super) fn taken_back(task: &Value) -> bool {
-    let business: Vec<&str> = json::codings(&task["businessStatus"]).map(|(_, code)| code).collect();
-    let ours = business.iter().any(|c| matches!(*c, "4.0" | "6.0" | "7.0"));
     match text(&task["status"]) {
         Some("entered-in-error") => true,
-        Some("cancelled") => !ours,
+        Some("cancelled") => !is_ended_by_us(task),
         Some("completed" | "rejected" | "failed") => false,
-        _ => business.contains(&"5.2"),
+        _ => json::codings(&task["businessStatus"]).any(|(_, code)| code == "5.2"),
     }
+}
+
+/// The value of the identifier that we put on a Task when we cancel it ourselves.
+pub(super) fn ended_by_us(request: &str) -> String {
+    episode_value(request, "ended")
+}
+
+fn is_ended_by_us(task: &Value) -> bool {
+    let focus = text(&task["focus"]["reference"]).and_then(|focus| focus.rsplit('/').next());
+    let Some(mark) = focus.map(ended_by_us) else { return false };
+    json::list(&task["identifier"]).any(|identifier| identifier["value"] == mark.as_str())
 }
 
 pub(super) fn priority(resource: &Value) -> Priority {

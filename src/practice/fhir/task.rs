@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::client::{Answer, Fault};
 use super::compose::{claim_profile, episode_value, identified};
 use super::intake::version_id;
-use super::request::taken_back;
+use super::request::{ended_by_us, taken_back};
 use super::{FhirPractice, bundle, faithful, json, typed};
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding, TaskWritten};
@@ -49,7 +49,7 @@ impl FhirPractice {
                 let read = self.create_task(standing).await?;
                 let task_id = id_of(&read.value)?;
                 let mut wanted = read.value.clone();
-                if !bring_up_to(&mut wanted, standing) {
+                if !self.bring_up_to(&mut wanted, standing) {
                     return Ok(TaskWritten { id: task_id, version: version_id(&read.value) });
                 }
                 // There was one already, made by an earlier attempt: it is brought up to date like any other.
@@ -63,7 +63,7 @@ impl FhirPractice {
                 ));
             }
             let mut wanted = read.value.clone();
-            if !bring_up_to(&mut wanted, standing) {
+            if !self.bring_up_to(&mut wanted, standing) {
                 return Ok(TaskWritten { id: task_id, version: None });
             }
             let body = faithful::edited(&read.raw, &read.value, &wanted);
@@ -80,6 +80,21 @@ impl FhirPractice {
             }
         }
         Err(EffectError::retry("somebody else keeps changing the Task; tried three times"))
+    }
+
+    /// Edits the Task so that it says where the referral stands, and marks one that we cancel as cancelled by us; whether
+    /// anything changed.
+    fn bring_up_to(&self, task: &mut Value, standing: &TaskStanding) -> bool {
+        let changed = bring_up_to(task, standing);
+        if changed && task["status"] == "cancelled" {
+            let value = ended_by_us(&standing.source.request);
+            let mut all: Vec<Value> = json::list(&task["identifier"]).cloned().collect();
+            if !all.iter().any(|identifier| identifier["value"] == value.as_str()) {
+                all.push(json!({"system": self.mappings.write.episode, "value": value}));
+                task["identifier"] = Value::Array(all);
+            }
+        }
+        changed
     }
 
     async fn read_task(&self, source: &Source, id: Option<&str>) -> Result<Option<Read>, EffectError> {
@@ -123,7 +138,7 @@ impl FhirPractice {
             task["requester"] = json!({"reference": requester});
         }
         claim_profile(&self.mappings, &mut task);
-        bring_up_to(&mut task, standing);
+        self.bring_up_to(&mut task, standing);
         typed::check(&task)?;
         let unless = identified(&self.mappings.write.episode, &own_value(&standing.source));
         match self.client.create("Task", &task, &unless).await {

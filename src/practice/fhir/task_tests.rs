@@ -87,6 +87,7 @@ fn a_task_that_the_practice_cancelled_is_left_as_it_is_and_one_that_it_asks_to_c
         ("cancelled", None, true),
         ("cancelled", Some("5.2"), true),
         ("cancelled", Some("3.0"), true),
+        ("cancelled", Some("6.0"), true),
         ("in-progress", Some("5.2"), false),
         ("requested", None, false),
     ] {
