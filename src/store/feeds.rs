@@ -41,7 +41,8 @@ const SET_FAILING: &str = "insert into feed (id, services, failing, why) values 
 const FEEDS: &str = "select id, synced, services, failing, why from feed order by id";
 const NEWEST_SYNC: &str = "select max(synced) from feed";
 const WITHOUT_SERVICE: &str =
-    "select id from referral where state = 'received' or (state = 'held' and hold in ('no-service', 'no-email'))";
+    "select id from referral where state not in ('closed', 'withdrawn')
+    and (state = 'received' or (state = 'held' and hold in ('no-service', 'no-email')))";
 const SERVICES: &str = "select id, body from service order by feed_id, id";
 const IN_SEVERAL: &str = "select count(*) from (select id from service group by id having count(*) > 1) as shared";
 

@@ -4,6 +4,9 @@
 -- Read for every write of a Task, and before a referral is erased.
 create index filing_result_by_referral on filing_result (referral_id);
 create index alert_by_referral on alert (referral_id);
+-- What nobody has opened.
+drop index alert_open;
+create index alert_open on alert (raised) where opened is null;
 -- Which other referral still refers to the same text, when one is erased.
 create index raw_input_by_hash on raw_input (hash);
 
