@@ -44,8 +44,8 @@ const SET_FAILING: &str = "insert into feed (id, services, failing, why) values 
     on conflict (id) do update set failing = coalesce(feed.failing, excluded.failing), why = excluded.why";
 const FEEDS: &str = "select id, synced, services, failing, why from feed order by id";
 const NEWEST_SYNC: &str = "select max(synced) from feed";
-const WITHOUT_SERVICE: &str =
-    "select id from referral where state = 'received' or (state = 'held' and hold in ('no-service', 'no-email'))";
+const WITHOUT_SERVICE: &str = "select id from referral where state not in ('closed', 'withdrawn')
+    and (state = 'received' or (state = 'held' and hold in ('no-service', 'no-email')))";
 const SERVICES: &str = "select id, body from service order by feed_id, id";
 const IN_SEVERAL: &str = "select count(*) from (select id from service group by id having count(*) > 1) as shared";
 

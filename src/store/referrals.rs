@@ -146,7 +146,7 @@ const OPEN_REQUESTS: &str = "select request_id, task_id, input_version from refe
     where practice_id = $1 and state not in ('closed', 'withdrawn') order by read_again limit $2";
 const STAMP_READ_AGAIN: &str = "update referral set read_again = $2 where id = $1";
 const WAITING_TOO_LONG: &str = "select r.id, r.programme_id from referral r where r.programme_id = $1
-    and (r.state in ('received', 'held', 'proposed') and r.since < $2 or r.state = 'offered' and r.since < $3)
+    and r.state in ('received', 'held', 'proposed', 'offered') and (r.state in ('received', 'held', 'proposed') and r.since < $2 or r.state = 'offered' and r.since < $3)
     and not exists (select 1 from alert a where a.referral_id = r.id and a.kind = 'waits-too-long' and a.raised >= r.since)";
 
 impl Tx {

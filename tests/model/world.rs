@@ -197,12 +197,13 @@ impl World {
         }
     }
 
-    /// Queues one more. A third job of one kind would find what the second finds: two are kept.
+    /// Queues one more. A third match would find what the second finds: two are kept. The one Task job that waits or runs is
+    /// the same one.
     pub(crate) fn enqueue(&mut self, job: Job) {
         match job {
             Job::None => {}
             Job::Match => self.matches = (self.matches + 1).min(2),
-            Job::Task => self.tasks = (self.tasks + 1).min(2),
+            Job::Task => self.tasks = 1,
             Job::Mail(offer, kind) => {
                 let letter = &mut self.letters[usize::from(offer)][usize::from(kind)];
                 letter.queued = true;

@@ -4,6 +4,9 @@
 -- Read for every write of a Task, and before a referral is erased.
 create index filing_result_by_referral on filing_result (referral_id);
 create index alert_by_referral on alert (referral_id);
+-- What nobody has opened.
+drop index alert_open;
+create index alert_open on alert (raised) where opened is null;
 
 drop index referral_to_read_again;
 -- Each poll asks for a practice's open requests, each hour for those of all practices.

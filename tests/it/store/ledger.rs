@@ -63,7 +63,7 @@ pub(crate) async fn each_effect_is_a_job_in_the_same_transaction(place: &Place) 
     record(&place.store, id, &matched(), 1).await;
     let offer = new_offer();
     record(&place.store, id, &offered(offer), 2).await;
-    let all = "chase_offer chase_offer keep_task keep_task keep_task match_referral send_offer_mail";
+    let all = "chase_offer chase_offer keep_task match_referral send_offer_mail";
     assert_eq!(place.back_door.texts(kinds).await.join(" "), all);
     let mails = place.store.mails(id).await.unwrap();
     assert_eq!((mails.len(), mails[0].offer, mails[0].state.as_str()), (1, Some(offer), "asked"));
