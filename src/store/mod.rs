@@ -45,6 +45,7 @@ pub use practices::Cursor;
 pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, TakenIn};
 pub use verify::Verified;
 
+use crate::crash_point;
 use crate::referral::lifecycle::Refusal;
 
 /// Why something could not be stored or read.
@@ -260,7 +261,9 @@ impl std::fmt::Debug for Tx {
 impl Tx {
     /// Makes it so.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.inner.commit().await?)
+        crash_point::step("before:commit").await?;
+        self.inner.commit().await?;
+        crash_point::step("after:commit").await
     }
 
     /// Queues a job: it exists if and only if this transaction commits.

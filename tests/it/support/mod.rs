@@ -5,6 +5,7 @@ pub(crate) mod city;
 pub(crate) mod peers;
 mod people;
 mod plan;
+pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod story;
 pub(crate) mod terminal;
