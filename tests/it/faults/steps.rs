@@ -68,7 +68,9 @@ struct Outcome {
 /// Tells the story in a world where this is planted, and looks at its end.
 async fn tell(planted: &Planted) -> Outcome {
     let here = planted.clone();
-    let world = Plan::usual().prepared(move |service| here.plant(&service.settings.data_dir)).open().await;
+    // Polled on demand only: what is open is then read again by its own job, each day.
+    let plan = Plan::usual().set("practices.burton-croft.poll_every", "30 days");
+    let world = plan.prepared(move |service| here.plant(&service.settings.data_dir)).open().await;
     world.runs_on().await;
     let three = Three {
         finished: Story::lonely().send(&world.record).await,

@@ -119,10 +119,11 @@ async fn stand(
             listener = Some(listen(here));
         }
         came_to.send_replace(line.clone());
+        let seen = asked.clone();
         let changed = match &listener {
             Some(listener) => tokio::select! {
                 changed = asked.changed() => changed,
-                () = take_all(listener, there, &asked, &line) => Ok(()),
+                () = take_all(listener, there, &seen, &line) => Ok(()),
             },
             None => asked.changed().await,
         };

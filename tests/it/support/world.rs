@@ -178,11 +178,13 @@ impl World {
     pub(crate) async fn runs_on(&self) {
         let quiet = async {
             loop {
-                self.service.store.bring_forward(self.clock.now()).await.unwrap();
-                if self.service.store.jobs_waiting().await.unwrap() == 0 {
+                // In this order: while nothing runs, nothing comes to be tried again.
+                let at_rest = self.service.store.jobs_waiting().await.unwrap() == 0;
+                let due = self.service.store.bring_forward(self.clock.now()).await.unwrap();
+                if at_rest && due == 0 {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::time::timeout(PATIENCE, quiet).await.expect("it does not come to rest");
