@@ -72,7 +72,7 @@ impl Effect for SendAlert {
             }
         };
         let mut tx = service.store.begin().await?;
-        leave::taken(&mut tx, &self.mail_id(self.step), &answer, again, attempt).await?;
+        leave::taken(&mut tx, service, &self.mail_id(self.step), &answer, again, attempt).await?;
         tx.alert_told(self.alert).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)

@@ -43,15 +43,18 @@ pub(super) async fn begin(
     Err(EffectError::retry("another attempt at this mail was quicker").into())
 }
 
-/// The mail server took it.
+/// The mail server took it. `again`, or where another attempt has begun meanwhile: there may be two copies.
 pub(super) async fn taken(
     tx: &mut Tx,
+    service: &Wellbridge,
     id: &str,
     answer: &str,
     again: bool,
     attempt: Attempt,
 ) -> Result<(), StoreError> {
-    let answer = if again { format!("{answer} ({TWO_COPIES})") } else { answer.to_owned() };
+    let said = service.store.mail(id).await?.and_then(|mail| mail.answer);
+    let two = again || said.is_some_and(|said| said.contains(TWO_COPIES));
+    let answer = if two { format!("{answer} ({TWO_COPIES})") } else { answer.to_owned() };
     tx.settle_mail(id, MailState::Sent, Some(&answer), attempt.now).await?;
     tx.edge_is_well(&Edge::Mail).await?;
     Ok(())

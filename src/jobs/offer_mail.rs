@@ -104,15 +104,7 @@ impl SendOfferMail {
     async fn checked_again(&self, service: &Wellbridge) -> Result<Option<Standing>, JobError> {
         let Some(before) = service.store.standing(self.referral).await? else { return Ok(None) };
         let needed = before.episode.offer(self.offer).is_some_and(|o| still_true(self.mail, o, &before.episode));
-        if !needed {
-            return Ok(Some(before));
-        }
-        match read_again(service, self.referral).await {
-            Ok(now) => Ok(Some(now)),
-            // Not the partner's failing, and nothing to give the offer up for: it waits until the practice answers.
-            Err(JobError::Effect(EffectError::GiveUp { why, .. })) => Err(EffectError::NeedsPerson { why }.into()),
-            Err(other) => Err(other),
-        }
+        if needed { Ok(Some(read_again(service, self.referral).await?)) } else { Ok(Some(before)) }
     }
 
     /// Written down before a byte leaves. False where another attempt came first while this one was checking: a mail that

@@ -64,13 +64,14 @@ async fn the_edge_is_well(world: &World) {
     }
 }
 
-/// The practice's adapter waits a second where it usually waits twelve.
+/// The practice's adapter waits a second where it usually waits twelve, and believes in fewer pages.
 fn hasty(service: &mut Wellbridge) {
     let practice = service.settings.practices.values().next().unwrap();
     let OurOrganisation::Identifier { system, value } = practice.fhir.organisation.clone() else { panic!() };
     let settings = FhirSettings {
         organization: Some(OurOrganization::Identifier { system, value }),
         limits: Limits { answer: Duration::from_secs(1), ..Limits::default() },
+        max_pages: 8,
         ..FhirSettings::new(practice.id.clone(), practice.fhir.base.clone())
     };
     let mappings = Arc::new(Mappings::builtin().unwrap());

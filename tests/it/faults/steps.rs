@@ -209,7 +209,7 @@ async fn undisturbed() -> (Outcome, BTreeSet<Step>) {
 /// One story for each step: there, every job's first attempt meets this.
 async fn every_step(strike: Strike) {
     let (usual, steps) = undisturbed().await;
-    let longest = steps.iter().map(|(.., nth)| *nth).max().unwrap();
+    let longest: usize = steps.iter().map(|(.., nth)| *nth).max().unwrap();
     let told = stream::iter(1..=longest).map(|nth| async move {
         let planted = Planted::strike(nth, strike);
         (nth, tell(&planted).await, planted.struck())

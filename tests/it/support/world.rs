@@ -184,7 +184,7 @@ impl World {
                 if at_rest && due == 0 {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(25)).await;
             }
         };
         tokio::time::timeout(PATIENCE, quiet).await.expect("it does not come to rest");
