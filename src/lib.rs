@@ -19,7 +19,8 @@ pub mod practice;
 // The service around them.
 pub mod cli;
 pub mod clock;
-mod crash_point;
+#[doc(hidden)]
+pub mod crash_point;
 pub mod demo;
 pub mod desk;
 pub mod jobs;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use riverqueue::InsertOpts;
 
+use super::leave::{self, Leave};
 use super::schedule::{ALERT, Schedule};
 use super::{About, Attempt, Effect, JobError, mail_timeout, nothing_to_do};
 use crate::crash_point;
@@ -40,9 +41,6 @@ impl Effect for SendAlert {
         let Some(programme) = service.programme(&alert.programme) else {
             return nothing_to_do(service, attempt).await;
         };
-        if self.begin(service, &alert, programme, attempt).await? {
-            return nothing_to_do(service, attempt).await;
-        }
         let to = if self.step < 2 { &programme.duty.address } else { &programme.duty.second_address };
         let rendered = compose::alert_mail(service, programme, &alert)?;
         let domain = service.settings.mail.from.address.domain();
@@ -54,21 +52,28 @@ impl Effect for SendAlert {
             date: attempt.now,
             rendered,
         };
-        crash_point::reached("before:alert");
+        let Leave::Now { again } = self.begin(service, &alert, programme, attempt).await? else {
+            return nothing_to_do(service, attempt).await;
+        };
+        crash_point::step("before:alert").await?;
         let answer = service.mailer.send(&mail).await;
-        crash_point::reached("after:alert");
+        crash_point::step("after:alert").await?;
         let answer = match answer {
             Ok(answer) => answer.to_string(),
             // An address that refuses is not a reason to wait: the next step goes to the second one.
             Err(failure) if failure.address_is_bad => {
                 return Err(EffectError::give_up(failure.effect.to_string(), None).into());
             }
-            Err(failure) => return Err(failure.effect.into()),
+            Err(failure) => {
+                let mut tx = service.store.begin().await?;
+                leave::failed(&mut tx, service, &self.mail_id(self.step), &failure, again, attempt).await?;
+                tx.commit().await?;
+                return Err(failure.effect.into());
+            }
         };
         let mut tx = service.store.begin().await?;
-        self.keep_mail(&mut tx, &alert, MailState::Sent, &answer, attempt).await?;
+        leave::taken(&mut tx, service, &self.mail_id(self.step), &answer, again, attempt).await?;
         tx.alert_told(self.alert).await?;
-        tx.edge_is_well(&Edge::Mail).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)
     }
@@ -77,7 +82,8 @@ impl Effect for SendAlert {
         let Some(alert) = service.store.alert(self.alert).await? else { return Ok(()) };
         tracing::error!(alert.id = %self.alert, alert.step = self.step, error = %error, "the duty address could not be told");
         let mut tx = service.store.begin().await?;
-        self.keep_mail(&mut tx, &alert, MailState::Failed, &error.to_string(), attempt).await?;
+        tx.ask_for_mail(&self.mail(&alert, &self.mail_id(self.step)), attempt.now).await?;
+        tx.settle_mail(&self.mail_id(self.step), MailState::Failed, Some(&error.to_string()), attempt.now).await?;
         if let Some(programme) = service.programme(&alert.programme) {
             // The first address fails: the second at once. The second fails: both stand in the worklist, and again later.
             self.queue_next(&mut tx, programme, attempt, self.step.max(1) + 1, self.step >= 2).await?;
@@ -93,28 +99,28 @@ impl SendAlert {
     }
 
     /// Writes down that this step is being tried, and queues the next one for its time, whatever comes of this one: a
-    /// full mailbox must not keep the second address waiting. True where this step was overtaken: the next one to the
-    /// same address is already being tried.
+    /// full mailbox must not keep the second address waiting. A step that was overtaken counts as sent: the next one to
+    /// the same address is already being tried.
     async fn begin(
         &self,
         service: &Wellbridge,
         alert: &AlertRow,
         programme: &Programme,
         attempt: Attempt,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Leave, JobError> {
         if attempt.number > 1 && self.step != 1 && service.store.mail(&self.mail_id(self.step + 1)).await?.is_some() {
             let mut tx = service.store.begin().await?;
             tx.settle_mail(&self.mail_id(self.step), MailState::Dropped, None, attempt.now).await?;
             tx.commit().await?;
-            return Ok(true);
+            return Ok(Leave::Sent);
         }
         let mut tx = service.store.begin().await?;
-        self.ask(&mut tx, alert, attempt).await?;
+        let leave = leave::begin(&mut tx, service, &self.mail(alert, &self.mail_id(self.step)), attempt).await?;
         if alert.kind.escalates() {
             self.queue_next(&mut tx, programme, attempt, self.step + 1, true).await?;
         }
         tx.commit().await?;
-        Ok(false)
+        Ok(leave)
     }
 
     async fn queue_next(
@@ -134,27 +140,14 @@ impl SendAlert {
         Ok(())
     }
 
-    async fn keep_mail(
-        &self,
-        tx: &mut Tx,
-        alert: &AlertRow,
-        state: MailState,
-        answer: &str,
-        attempt: Attempt,
-    ) -> Result<(), StoreError> {
-        self.ask(tx, alert, attempt).await?;
-        tx.settle_mail(&self.mail_id(self.step), state, Some(answer), attempt.now).await
-    }
-
-    async fn ask(&self, tx: &mut Tx, alert: &AlertRow, attempt: Attempt) -> Result<(), StoreError> {
-        let mail = NewMail {
-            id: &self.mail_id(self.step),
+    fn mail<'a>(&self, alert: &'a AlertRow, id: &'a str) -> NewMail<'a> {
+        NewMail {
+            id,
             programme: &alert.programme,
             referral: alert.referral,
             offer: None,
             kind: "alert",
             ordinal: self.step,
-        };
-        tx.ask_for_mail(&mail, attempt.now).await
+        }
     }
 }

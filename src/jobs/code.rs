@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::leave::{self, Leave};
 use super::schedule::Schedule;
 use super::{About, Attempt, Effect, JobError, mail_timeout, nothing_to_do};
 use crate::crash_point;
@@ -61,10 +62,6 @@ impl Effect for SendCode {
             date: attempt.now,
             rendered,
         };
-        crash_point::reached("before:code");
-        let sent = service.mailer.send(&outgoing).await;
-        crash_point::reached("after:code");
-        let mut tx = service.store.begin().await?;
         let mail = NewMail {
             id: &id,
             programme: &standing.episode.programme,
@@ -73,11 +70,19 @@ impl Effect for SendCode {
             kind: "code",
             ordinal: self.ordinal,
         };
-        tx.ask_for_mail(&mail, attempt.now).await?;
+        let mut tx = service.store.begin().await?;
+        let Leave::Now { again } = leave::begin(&mut tx, service, &mail, attempt).await? else {
+            drop(tx);
+            return nothing_to_do(service, attempt).await;
+        };
+        tx.commit().await?;
+        crash_point::step("before:code").await?;
+        let sent = service.mailer.send(&outgoing).await;
+        crash_point::step("after:code").await?;
+        let mut tx = service.store.begin().await?;
         match sent {
             Ok(answer) => {
-                tx.settle_mail(&id, MailState::Sent, Some(&answer.to_string()), attempt.now).await?;
-                tx.edge_is_well(&Edge::Mail).await?;
+                leave::taken(&mut tx, service, &id, &answer.to_string(), again, attempt).await?;
                 tx.complete(attempt.job).await?;
                 Ok(tx.commit().await?)
             }
@@ -86,10 +91,9 @@ impl Effect for SendCode {
                     let (programme, why) = (&standing.episode.programme, failure.effect.to_string());
                     tx.address_is_bad(programme, &offer.partner, &why, attempt.now).await?;
                 }
-                let error = failure.effect;
-                tx.settle_mail(&id, MailState::Asked, Some(&error.to_string()), attempt.now).await?;
+                leave::failed(&mut tx, service, &id, &failure, again, attempt).await?;
                 tx.commit().await?;
-                Err(error.into())
+                Err(failure.effect.into())
             }
         }
     }

@@ -48,7 +48,8 @@ pub(super) async fn whose(service: &Wellbridge, about: About) -> Result<Whose, S
     })
 }
 
-/// An edge failed: the first time, each programme it matters to is told.
+/// An edge failed: the first time, each programme it matters to is told. Not where another edge of the same practice
+/// fails with the same words: a token that has run out stops polls, filings and Tasks alike, and is one thing to mend.
 pub(crate) async fn edge_failed(
     tx: &mut Tx,
     service: &Wellbridge,
@@ -56,7 +57,10 @@ pub(crate) async fn edge_failed(
     why: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if tx.edge_fails(edge, why, now).await? {
+    let failing = service.store.failing_edges().await?;
+    let same =
+        |other: &Edge, said: &str| said == why && edge.practice().is_some() && other.practice() == edge.practice();
+    if tx.edge_fails(edge, why, now).await? && !failing.iter().any(|(other, _, said)| same(other, said)) {
         for programme in service.concerned_by(edge) {
             tx.raise(programme, None, Alert::EdgeFailing, now).await?;
         }

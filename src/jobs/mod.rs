@@ -8,6 +8,7 @@ mod alert;
 mod chase;
 mod code;
 mod edge;
+mod leave;
 mod matching;
 mod offer_mail;
 mod poll;
@@ -132,8 +133,10 @@ impl<A: Effect> Worker<A> for Runner<A> {
         let attempt = Attempt { job: job.row.id, number: job.row.attempt, now };
         let began = tokio::time::Instant::now();
         let cancelled = context.cancellation_token().cancelled();
+        let (place, token) = (&self.service.settings.data_dir, context.cancellation_token());
+        let run = crash_point::attempt(place, A::KIND, attempt.number, token, || job.args.run(&self.service, attempt));
         let result = tokio::select! {
-            result = job.args.run(&self.service, attempt) => result,
+            result = run => result,
             () = cancelled => {
                 let why = "the attempt took too long and was broken off";
                 // A service that is being stopped breaks off as well: that is nothing to tell.

@@ -6,12 +6,14 @@
 
 use std::time::Duration;
 
+use super::leave;
 use super::matching;
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
 use super::{About, Attempt, Effect, JobError, edge_failed, mail_timeout};
 use crate::crash_point;
 use crate::effect::EffectError;
+use crate::partner::smtp_reply::MailError;
 use crate::partner::{MailKind, MessageId, Outgoing, compose};
 use crate::referral::episode::{Actor, Cause, Episode, Offer, OfferStatus, ReferralState};
 use crate::referral::event::{Alert, Decision, Event, OfferMail};
@@ -70,16 +72,16 @@ impl Effect for SendOfferMail {
         if !self.leaves(service, attempt, &mail_id).await? {
             return Err(EffectError::retry("another attempt at this mail was quicker").into());
         }
-        crash_point::reached("before:smtp");
+        crash_point::step("before:smtp").await?;
         let answer = service.mailer.send(&mail).await;
-        crash_point::reached("after:smtp");
+        crash_point::step("after:smtp").await?;
         match answer {
             Ok(answer) => self.sent(service, attempt, &mail_id, &answer.to_string()).await,
             Err(failure) if failure.address_is_bad => {
                 let why = failure.effect.to_string();
                 self.undeliverable(service, attempt, &mail_id, offer, &why, true).await
             }
-            Err(failure) => self.not_sent(service, attempt, &mail_id, failure.effect, may_have_left).await,
+            Err(failure) => self.not_sent(service, attempt, &mail_id, failure, may_have_left).await,
         }
     }
 
@@ -193,10 +195,12 @@ impl SendOfferMail {
         service: &Wellbridge,
         attempt: Attempt,
         mail_id: &str,
-        error: EffectError,
+        failure: MailError,
         may_have_left: bool,
     ) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
+        leave::server_is_away(&mut tx, service, &failure, attempt).await?;
+        let error = failure.effect;
         let unknown = matches!(error, EffectError::OutcomeUnknown { .. });
         // What an earlier attempt may have sent stays so, whatever this one met.
         let state = if unknown || may_have_left { MailState::Unknown } else { MailState::Asked };

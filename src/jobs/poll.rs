@@ -21,7 +21,7 @@ use crate::referral::{PracticeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::settings::{Practice, Programme};
 use crate::store::queue::{PollPlace, PollPractice, once};
-use crate::store::{Edge, Store, StoreError, TakenIn, Tx};
+use crate::store::{Cursor, Edge, Store, StoreError, TakenIn, Tx};
 
 /// A page of a practice that never ends is a fault; no practice changes so much between two polls.
 const MOST_PAGES: u32 = 2_000;
@@ -92,8 +92,9 @@ impl PollPractice {
         programme: &Programme,
         place: &PollPlace,
     ) -> Result<(), JobError> {
+        let since = moves_to(&service.store.cursor(&self.practice).await?, place.began, attempt.now);
         let mut tx = service.store.begin().await?;
-        tx.move_cursor(&self.practice, place.began, attempt.now).await?;
+        tx.move_cursor(&self.practice, since, attempt.now).await?;
         if tx.edge_is_well(&self.edge_of(programme)).await? {
             tracing::info!(practice.id = %self.practice, "the practice's system is well again");
         }
@@ -173,7 +174,9 @@ async fn read_page(
         Some(next) => PollFrom::Next(next),
         None => PollFrom::Since(since(service, practice).await?),
     };
+    crash_point::step("before:poll").await?;
     let page = system.poll(&from).await?;
+    crash_point::step("after:poll").await?;
     // `_lastUpdated` is stamped by the practice's clock: where that one is behind ours, the cursor goes by it.
     place.began = page.server_time.filter(|_| place.pages == 0).map_or(place.began, |theirs| theirs.min(place.began));
     take_in(service, practice, programme, page.inputs).await?;
@@ -212,6 +215,17 @@ async fn since_cursor(service: &Wellbridge, practice: &Practice) -> Result<Optio
     let cursor = service.store.cursor(&practice.id).await?;
     let overlap = SignedDuration::try_from(practice.fhir.overlap).unwrap_or_default();
     Ok(cursor.since.map(|at| at.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH)))
+}
+
+/// Where the cursor moves to after a whole poll that began then. A practice's clock that was set back since the last
+/// poll has stamped what came meanwhile with times long past: the next poll looks at all of that time again.
+fn moves_to(cursor: &Cursor, began: Timestamp, now: Timestamp) -> Timestamp {
+    match (cursor.since, cursor.polled) {
+        (Some(since), Some(polled)) if began < since => {
+            began.checked_sub(now.duration_since(polled).abs()).unwrap_or(Timestamp::UNIX_EPOCH)
+        }
+        _ => began,
+    }
 }
 
 /// Asks which of the open requests changed: a request that only a Task points to, and that its practice takes back

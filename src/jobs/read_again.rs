@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::poll::take_in_one;
 use super::schedule::{READ, Schedule};
 use super::{About, Attempt, Effect, JobError, nothing_to_do, tell_given_up};
+use crate::crash_point;
 use crate::effect::EffectError;
 use crate::referral::ReferralId;
 use crate::service::Wellbridge;
@@ -61,7 +62,9 @@ pub(crate) async fn read_again(service: &Wellbridge, referral: ReferralId) -> Re
             "the referral's practice or programme is no longer in the settings: put it back, or close its referrals";
         return Err(EffectError::NeedsPerson { why: why.into() }.into());
     };
+    crash_point::step("before:read").await?;
     let input = system.read(&standing.source).await?;
+    crash_point::step("after:read").await?;
     let now = service.clock.now();
     let mut tx = service.store.begin().await?;
     take_in_one(&mut tx, programme, &input, now).await?;

@@ -49,9 +49,9 @@ impl Effect for FileRecord {
             return Err(EffectError::give_up(why, None).into());
         }
         let clinical = clinical_filing(service, &standing, filing).await?;
-        crash_point::reached("before:file");
+        crash_point::step("before:file").await?;
         let receipt = system.file(&clinical).await?;
-        crash_point::reached("after:file");
+        crash_point::step("after:file").await?;
         let (event, outputs) = match receipt {
             Receipt::Filed(outputs) => (Event::Filed { filing: self.filing }, outputs),
             Receipt::Handed(receipt) => (Event::Handed { filing: self.filing }, vec![receipt]),

@@ -8,6 +8,7 @@ use riverqueue::InsertOpts;
 
 use super::schedule::{READ, Schedule};
 use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
+use crate::crash_point;
 use crate::directory::Service;
 use crate::directory::feed;
 use crate::directory::{SyncVerdict, sync_verdict};
@@ -46,7 +47,10 @@ impl Effect for SyncDirectory {
         let Some(feed) = service.settings.feeds.get(&self.feed) else {
             return nothing_to_do(service, attempt).await;
         };
-        let gathered = match gather(feed, self.page).await {
+        crash_point::step("before:feed").await?;
+        let gathered = gather(feed, self.page).await;
+        crash_point::step("after:feed").await?;
+        let gathered = match gathered {
             Ok(gathered) => gathered,
             Err(error) if is_blip(&error, attempt) => return Err(error.into()),
             Err(error) => {

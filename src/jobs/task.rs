@@ -46,9 +46,9 @@ impl Effect for KeepTask {
             sharing: standing.episode.facts.sharing,
             seen: standing.task_version.clone(),
         };
-        crash_point::reached("before:task");
+        crash_point::step("before:task").await?;
         let written = system.keep_task(&said).await?;
-        crash_point::reached("after:task");
+        crash_point::step("after:task").await?;
         let mut tx = service.store.begin().await?;
         let moved = tx.standing(self.referral).await?.is_some_and(|now| now.seq != standing.seq);
         tx.set_task(self.referral, &written.id, written.version.as_deref()).await?;

@@ -90,6 +90,8 @@ pub struct MailError {
     pub effect: EffectError,
     /// The recipient's address does not work and must not be written to again until a person confirms it.
     pub address_is_bad: bool,
+    /// The server itself is away, or ends the connection: it is not about this mail.
+    pub server_is_away: bool,
 }
 
 impl From<MailError> for EffectError {
@@ -100,7 +102,7 @@ impl From<MailError> for EffectError {
 
 impl From<EffectError> for MailError {
     fn from(effect: EffectError) -> Self {
-        Self { effect, address_is_bad: false }
+        Self { effect, address_is_bad: false, server_is_away: false }
     }
 }
 
@@ -187,6 +189,7 @@ impl Rule {
 
 /// What to do about a failure.
 pub fn classify(stage: Stage, trouble: &Trouble) -> MailError {
+    let server_is_away = matches!(trouble, Trouble::Lost | Trouble::TimedOut);
     let effect = match trouble {
         Trouble::Reply(reply) => return classify_reply(stage, reply),
         // The final dot may have been read: the mail may be on its way.
@@ -217,7 +220,7 @@ pub fn classify(stage: Stage, trouble: &Trouble) -> MailError {
                 .to_owned(),
         },
     };
-    effect.into()
+    MailError { effect, address_is_bad: false, server_is_away }
 }
 
 fn classify_reply(stage: Stage, reply: &Reply) -> MailError {
@@ -233,7 +236,10 @@ fn classify_reply(stage: Stage, reply: &Reply) -> MailError {
         }
         Verdict::Person(what) => EffectError::NeedsPerson { why: format!("{what} (it said {reply}).") },
     };
-    MailError { effect, address_is_bad: says == Verdict::BadAddress }
+    // 421 is the server going away (RFC 5321, 3.8); "later" before it has heard whom the mail is for is about everybody.
+    let to_everybody = !matches!(stage, Stage::To | Stage::Data | Stage::Content);
+    let server_is_away = says == Verdict::Again && (reply.code == 421 || to_everybody);
+    MailError { effect, address_is_bad: says == Verdict::BadAddress, server_is_away }
 }
 
 #[cfg(test)]

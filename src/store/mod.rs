@@ -56,6 +56,7 @@ pub use practices::Cursor;
 pub use referrals::{ListFilter, NewNote, NoteRow, ReferralRow, Which};
 pub use verify::Verified;
 
+use crate::crash_point;
 use crate::random;
 use crate::referral::lifecycle::Refusal;
 use sql::{Pool, Transaction, query};
@@ -250,7 +251,9 @@ impl std::fmt::Debug for Tx {
 impl Tx {
     /// Makes it so.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.inner.commit().await?)
+        crash_point::step("before:commit").await?;
+        self.inner.commit().await?;
+        crash_point::step("after:commit").await
     }
 
     /// Queues a job: it exists if and only if this transaction commits.

@@ -12,6 +12,8 @@
 
 mod cli;
 mod demo;
+#[cfg(debug_assertions)]
+mod faults;
 mod lifecycle;
 mod matching;
 mod pages;

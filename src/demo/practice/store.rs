@@ -190,7 +190,9 @@ impl Store {
     fn next_moment(&mut self) -> Timestamp {
         let now = self.clock.now();
         let after_last = self.last.saturating_add(SignedDuration::from_millis(1)).unwrap_or(now);
-        let moment = now.max(after_last);
+        // A clock that was set back is followed, as servers do; to one that stands still each write adds a millisecond.
+        let set_back = self.last.duration_since(now) > SignedDuration::from_mins(1);
+        let moment = if set_back { now } else { now.max(after_last) };
         // FHIR instants are written to the millisecond: what is compared must be what was written.
         self.last = Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment);
         self.last

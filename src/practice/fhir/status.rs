@@ -115,7 +115,8 @@ pub(super) fn refusal(status: StatusCode, wait: Option<Duration>, words: Option<
             ),
         },
         // Let in, but not to write this: the words say what is wrong with it, and trying again cannot help.
-        401 | 403 if sort == Sort::Write && words.is_some() => {
+        // (A 401 is the token's, whatever it says: another token, and the same goes through.)
+        403 if sort == Sort::Write && words.is_some() => {
             EffectError::give_up(format!("the practice's system does not let Wellbridge write this ({code})"), words)
         }
         401 | 403 => EffectError::NeedsPerson {

@@ -18,13 +18,13 @@ use crate::support::world::{DUTY, Plan};
 
 /// A council's server: HSDS-UK 3.0, shallow lists.
 #[derive(Clone, Default)]
-pub(super) struct Council {
-    services: Arc<Mutex<Vec<Value>>>,
+pub(crate) struct Council {
+    pub(crate) services: Arc<Mutex<Vec<Value>>>,
     pub(super) down: Arc<Mutex<bool>>,
 }
 
 impl Council {
-    pub(super) async fn open(services: Vec<Value>) -> (Self, String) {
+    pub(crate) async fn open(services: Vec<Value>) -> (Self, String) {
         let council = Self { services: Arc::new(Mutex::new(services)), down: Arc::default() };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let base = format!("http://{}/openreferral/v3", listener.local_addr().unwrap());
@@ -68,7 +68,7 @@ async fn one(State(council): State<Council>, Path(id): Path<String>) -> Result<J
 }
 
 /// The city's services among many others, so that the list has several pages.
-pub(super) fn many() -> Vec<Value> {
+pub(crate) fn many() -> Vec<Value> {
     let others = (0..120).map(|n| {
         json!({
             "id": format!("club-{n}"),

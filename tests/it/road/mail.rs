@@ -20,23 +20,6 @@ fn everywhere(world: &World, fault: &MailFault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_busy_mail_server_is_tried_again_and_one_mail_arrives() {
-    for code in [421, 450] {
-        for fault in [MailFault::AtRecipient(code), MailFault::AfterData(code)] {
-            let world = Plan::usual().open().await;
-            everywhere(&world, &fault);
-            let sent = world.gp_sends(&Story::lonely()).await;
-            let offer = world.open_offer(&sent).await;
-            assert!(world.mails_to_partners().is_empty(), "{fault:?}");
-            world.advance(SignedDuration::from_mins(1)).await;
-            world.offer_mail(&offer);
-            assert!(world.episode(&sent).await.offers[0].mailed, "{fault:?}");
-            world.ends_well().await;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_dead_mailbox_is_marked_bad_and_the_next_service_is_asked() {
     let world = Plan::usual().open().await;
     everywhere(&world, &MailFault::AtRecipient(550));

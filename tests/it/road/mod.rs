@@ -5,7 +5,7 @@
 
 mod alerts;
 mod desk;
-mod directory;
+pub(crate) mod directory;
 mod given_up;
 mod mail;
 mod partners;

@@ -86,68 +86,6 @@ async fn entries_of_another_shape_are_held_once_each_and_the_rest_goes_on() {
     world.ends_well().await;
 }
 
-/// A fault of a page: told once, the cursor stays, nothing is skipped, and it is well again by itself.
-async fn a_bad_page(name: &str, fault: impl Fn(&World) -> Fault) {
-    let world = Plan::usual().open().await;
-    world.poll().await;
-    let before = cursor(&world).await;
-    let sent = Story::lonely().send(&world.record).await;
-    world.pretend().fail_next(100_000, Method::GET, "/ServiceRequest", fault(&world));
-    world.poll().await;
-    for _ in 0..3 {
-        world.advance(SignedDuration::from_mins(10)).await;
-    }
-    assert_eq!(cursor(&world).await, before, "{name}: the cursor stays");
-    assert_eq!(world.mail.mails_to(DUTY).len(), 1, "{name}: told once");
-    let edges = world.service.store.failing_edges().await.unwrap();
-    assert_eq!(edges.len(), 1, "{name}: {edges:?}");
-    world.pretend().heal();
-    world.advance(SignedDuration::from_mins(10)).await;
-    assert_eq!(world.state(&sent).await, "offered", "{name}: nothing is skipped");
-    assert!(cursor(&world).await > before, "{name}");
-    assert_eq!(world.service.store.failing_edges().await.unwrap(), [], "{name}: well again");
-    assert_eq!(world.mail.mails_to(DUTY).len(), 1, "{name}");
-    world.ends_well().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_page_instead_of_fhir_is_told_once_and_nothing_is_skipped() {
-    a_bad_page("HTML", |_| Fault::Html).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn half_an_answer_is_told_once_and_nothing_is_skipped() {
-    a_bad_page("truncated", |_| Fault::TruncatedJson).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_total_larger_than_its_pages_is_told_once_and_nothing_is_skipped() {
-    a_bad_page("total", |_| Fault::edit(|bundle| bundle["total"] = 99.into())).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_without_end_are_told_once_and_nothing_is_skipped() {
-    static PAGE: AtomicUsize = AtomicUsize::new(0);
-    a_bad_page("endless", |world| {
-        let base = world.pretend().base_url().to_owned();
-        Fault::edit(move |bundle| {
-            let url = format!("{base}/ServiceRequest?_count={}", PAGE.fetch_add(1, Ordering::SeqCst) % 150 + 1);
-            bundle["link"] = json!([{ "relation": "next", "url": url }]);
-        })
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_next_page_on_another_host_is_not_followed() {
-    a_bad_page("elsewhere", |_| {
-        Fault::edit(|bundle| {
-            bundle["link"] = json!([{ "relation": "next", "url": "https://elsewhere.example/fhir/Task?_page=2" }]);
-        })
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_too_long_for_one_job_goes_on_in_the_next() {
     static PAGE: AtomicUsize = AtomicUsize::new(0);
@@ -233,23 +171,6 @@ async fn support_starts(world: &World, sent: &Sent) {
     let partner = world.partner(&world.open_offer(sent).await);
     partner.accepts().await;
     partner.tells("started", &[]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_filing_whose_answer_is_lost_is_in_the_record_once() {
-    for fault in [Fault::DropAfter, Fault::TruncatedJson, Fault::DropBefore, Fault::status(503), Fault::status(409)] {
-        let world = Plan::usual().open().await;
-        let sent = world.gp_sends(&Story::lonely()).await;
-        world.pretend().fail_next(1, Method::POST, "/", fault.clone());
-        support_starts(&world, &sent).await;
-        world.advance(SignedDuration::from_mins(3)).await;
-        let episode = world.episode(&sent).await;
-        let results = world.service.store.filing_results(episode.id).await.unwrap();
-        assert_eq!(episode.filings[0].status, FilingStatus::Filed, "{fault:?}: {results:?}");
-        assert_eq!(world.record.all("DocumentReference").await.len(), 1, "{fault:?}");
-        assert_eq!(world.record.all("Procedure").await.len(), 1, "{fault:?}");
-        world.ends_well().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

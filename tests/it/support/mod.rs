@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod peers;
 mod people;
 mod plan;
+pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod story;
 pub(crate) mod terminal;

@@ -1,9 +1,13 @@
 //! What a world is to be made of: settings that a story changes piece by piece, a directory, who is confirmed and whether
 //! somebody listens on the wire.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use toml::Table;
+use wellbridge::clock::Clock;
 use wellbridge::demo::practice::PretendPractice;
+use wellbridge::service::Wellbridge;
 
 use super::city;
 use super::peers::Medplum;
@@ -14,6 +18,22 @@ use super::world::{Practice, World, story_clock};
 pub(crate) const DUTY: &str = "duty@leeds.example";
 pub(crate) const SECOND_DUTY: &str = "lead@leeds.example";
 
+/// What is done to a service that was put together and has not started yet.
+#[derive(Clone, Default)]
+pub(super) struct Prepared(Vec<Arc<dyn Fn(&mut Wellbridge) + Send + Sync>>);
+
+impl Prepared {
+    pub(super) fn prepare(&self, service: &mut Wellbridge) {
+        self.0.iter().for_each(|prepare| prepare(service));
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prepared")
+    }
+}
+
 /// What a world is to be made of; everything has a usual value.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -21,6 +41,9 @@ pub(crate) struct Plan {
     pub(super) feed: Vec<Value>,
     pub(super) confirmed: bool,
     pub(super) overheard: bool,
+    pub(super) bad_lines: bool,
+    pub(super) practice_clock: Option<Clock>,
+    pub(super) prepared: Prepared,
 }
 
 impl Plan {
@@ -54,7 +77,15 @@ impl Plan {
             kind = "file"
             "#
         );
-        Self { settings: text.parse().unwrap(), feed: city::feed(), confirmed: true, overheard: false }
+        Self {
+            settings: text.parse().unwrap(),
+            feed: city::feed(),
+            confirmed: true,
+            overheard: false,
+            bad_lines: false,
+            practice_clock: None,
+            prepared: Prepared::default(),
+        }
     }
 
     /// Sets one value: `programmes.leeds.max_tries`.
@@ -86,10 +117,27 @@ impl Plan {
         Self { overheard: true, ..self }
     }
 
+    /// With lines to the practice and to the mail server that can go bad.
+    pub(crate) fn bad_lines(self) -> Self {
+        Self { bad_lines: true, ..self }
+    }
+
+    /// Overheard; the practice's server goes by this clock.
+    pub(crate) fn practice_clock(self, clock: &Clock) -> Self {
+        Self { overheard: true, practice_clock: Some(clock.clone()), ..self }
+    }
+
+    /// Whenever the service starts, this is done to it first.
+    pub(crate) fn prepared(mut self, prepare: impl Fn(&mut Wellbridge) + Send + Sync + 'static) -> Self {
+        self.prepared.0.push(Arc::new(prepare));
+        self
+    }
+
     /// Opens the world on the pretend practice.
     pub(crate) async fn open(self) -> World {
         let clock = story_clock();
-        let practice = PretendPractice::start(clock.clone()).await.unwrap();
+        let practice =
+            PretendPractice::start(self.practice_clock.clone().unwrap_or_else(|| clock.clone())).await.unwrap();
         let base = practice.base_url().to_owned();
         World::open(self, clock, &base, Practice::Pretend(practice)).await
     }

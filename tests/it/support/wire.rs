@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use tokio::net::TcpListener;
+use wellbridge::clock::Clock;
 
 /// The tap.
 #[derive(Clone, Debug)]
@@ -16,15 +17,17 @@ pub(crate) struct Wire {
     here: String,
     client: reqwest::Client,
     heard: Arc<Mutex<Vec<String>>>,
+    /// What the practice's `Date` says; the real time where there is none.
+    clock: Option<Clock>,
 }
 
 impl Wire {
     /// Listens before the server at `base`.
-    pub(crate) async fn tap(base: &str) -> Self {
+    pub(crate) async fn tap(base: &str, clock: Option<Clock>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let origin = base.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         let here = base.replace(&origin, &format!("http://{}", listener.local_addr().unwrap()));
-        let wire = Self { there: base.to_owned(), here, client: reqwest::Client::new(), heard: Arc::default() };
+        let wire = Self { there: base.to_owned(), here, client: reqwest::Client::new(), heard: Arc::default(), clock };
         let router = Router::new().fallback(hand_on).with_state(wire.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         wire
@@ -56,6 +59,10 @@ async fn hand_on(State(wire): State<Wire>, request: Request) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     *response.headers_mut() = rewritten(&theirs, &wire);
+    if let Some(clock) = &wire.clock {
+        let date = clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        response.headers_mut().insert(header::DATE, date.parse().unwrap());
+    }
     response
 }
 

@@ -32,7 +32,8 @@ use wellbridge::{jobs, random, web};
 use super::city;
 use super::database::Database;
 use super::peers::{Medplum, PATIENCE, judged};
-use super::plan::{set, set_default};
+use super::plan::{Prepared, set, set_default};
+use super::proxy::Proxy;
 use super::record::Record;
 use super::story::{Sent, Story};
 use super::terminal::{Ended, wellbridge};
@@ -59,24 +60,40 @@ struct Running {
     stop: CancellationToken,
 }
 
+/// The lines to the servers of a world.
+pub(crate) struct Lines {
+    pub(crate) practice: Proxy,
+    pub(crate) mail: Proxy,
+}
+
 /// Everything, running.
 pub(crate) struct World {
     pub(crate) service: Arc<Wellbridge>,
     pub(crate) record: Record,
     /// What was asked of the practice, where somebody listens.
     pub(crate) wire: Option<Wire>,
+    /// The lines to the practice and to the mail server, where they can go bad.
+    pub(crate) lines: Option<Lines>,
     pub(crate) mail: MailCatcher,
     pub(crate) clock: Clock,
     /// Where the service's pages are.
     pub(crate) base: String,
     practice: Practice,
     settings: Table,
+    prepared: Prepared,
     directory: PathBuf,
     /// On PostgreSQL, where this run of the tests is on it.
     database: Option<Database>,
     running: Option<Running>,
     /// Others on the same database.
     replicas: Vec<(Arc<Wellbridge>, Running)>,
+}
+
+impl Lines {
+    async fn before(fhir: &str, mail: std::net::SocketAddr) -> Self {
+        let practice = fhir.splitn(4, '/').nth(2).unwrap().parse().unwrap();
+        Self { practice: Proxy::before(practice).await, mail: Proxy::before(mail).await }
+    }
 }
 
 impl World {
@@ -97,27 +114,35 @@ impl World {
             set(&mut settings, "directory.feeds.city.path", feed.to_str().unwrap().into());
         }
         let record = Record::open(fhir).await;
-        let wire = if plan.overheard { Some(Wire::tap(fhir).await) } else { None };
+        let wire = if plan.overheard { Some(Wire::tap(fhir, plan.practice_clock).await) } else { None };
         if let Some(wire) = &wire {
             set(&mut settings, "practices.burton-croft.fhir", wire.base().into());
+        }
+        let lines = if plan.bad_lines { Some(Lines::before(fhir, mail.address()).await) } else { None };
+        if let Some(lines) = &lines {
+            set(&mut settings, "practices.burton-croft.fhir", lines.practice.base_for(fhir).into());
+            set(&mut settings, "mail.port", i64::from(lines.mail.port()).into());
         }
         let database = Database::new().await;
         if let Some(database) = &database {
             set(&mut settings, "database.url", database.url().into());
             set(&mut settings, "web.link_key", "what every replica of this world makes links from".into());
         }
-        let (service, running) = start(&settings, &clock, listener).await;
+        let prepared = plan.prepared;
+        let (service, running) = start(&settings, &prepared, &clock, listener).await;
         let running = Some(running);
         let replicas = Vec::new();
         let mut world = Self {
             service,
             record,
             wire,
+            lines,
             mail,
             clock,
             base,
             practice,
             settings,
+            prepared,
             directory,
             database,
             running,
@@ -173,6 +198,22 @@ impl World {
             }
         };
         tokio::time::timeout(PATIENCE, drained).await.expect("the queue does not drain");
+    }
+
+    /// Runs on until nothing is left that is due by the story's clock, what failed and is to be tried again included.
+    pub(crate) async fn runs_on(&self) {
+        let quiet = async {
+            loop {
+                // In this order: while nothing runs, nothing comes to be tried again.
+                let at_rest = self.service.store.jobs_waiting().await.unwrap() == 0;
+                let due = self.service.store.bring_forward(self.clock.now()).await.unwrap();
+                if at_rest && due == 0 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, quiet).await.expect("it does not come to rest");
     }
 
     /// Time passes, and what was due in it is done.
@@ -275,7 +316,7 @@ impl World {
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
         let listener = TcpListener::bind(self.base.trim_start_matches("http://")).await.unwrap();
-        let (service, running) = start(&self.settings, &self.clock, listener).await;
+        let (service, running) = start(&self.settings, &self.prepared, &self.clock, listener).await;
         self.service = service;
         self.running = Some(running);
         self.drain().await;
@@ -289,7 +330,7 @@ impl World {
     /// Another process on the same database, with pages of its own.
     pub(crate) async fn another_replica(&mut self) -> Arc<Wellbridge> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let (service, running) = start(&self.settings, &self.clock, listener).await;
+        let (service, running) = start(&self.settings, &self.prepared, &self.clock, listener).await;
         self.replicas.push((Arc::clone(&service), running));
         service
     }
@@ -358,12 +399,16 @@ impl World {
 
     /// The offer's mail as the partner got it.
     pub(crate) fn offer_mail(&self, offer: &Offer) -> CaughtMail {
+        let mut found = self.copies_of(offer);
+        assert_eq!(found.len(), 1, "one mail for one offer");
+        found.remove(0)
+    }
+
+    /// Every copy of the offer's mail that the partner got.
+    pub(crate) fn copies_of(&self, offer: &Offer) -> Vec<CaughtMail> {
         let id = format!("{}.offer.1@", offer.id.uuid().simple());
         let mails = self.mails_to_partner(&Self::partner_of(offer));
-        let found: Vec<_> =
-            mails.into_iter().filter(|m| m.message_id.as_deref().is_some_and(|m| m.starts_with(&id))).collect();
-        assert_eq!(found.len(), 1, "one mail for one offer");
-        found.into_iter().next().unwrap()
+        mails.into_iter().filter(|m| m.message_id.as_deref().is_some_and(|m| m.starts_with(&id))).collect()
     }
 
     /// No two mails that anybody got are the same one.
@@ -387,10 +432,8 @@ impl World {
     }
 
     /// Ends the story: the ledger adds up, what is in the practice's record is sound FHIR, and the process ends in order.
-    pub(crate) async fn ends_well(mut self) {
+    pub(crate) async fn ends_well(self) {
         self.drain().await;
-        let verified = self.service.store.verify(|_, _| {}).await.unwrap();
-        assert_eq!(verified.problems, Vec::<String>::new());
         let mut written = Vec::new();
         for kind in ["Task", "Observation", "DocumentReference", "Procedure", "Provenance", "Communication"] {
             written.extend(self.record.all(kind).await);
@@ -398,6 +441,14 @@ impl World {
         if let Some(problems) = judged(&written) {
             assert!(problems.is_empty(), "{problems:?}");
         }
+        self.ends().await;
+    }
+
+    /// The same where what is in the record was judged in another story.
+    pub(crate) async fn ends(mut self) {
+        self.drain().await;
+        let verified = self.service.store.verify(|_, _| {}).await.unwrap();
+        assert_eq!(verified.problems, Vec::<String>::new());
         self.stop().await;
     }
 }
@@ -416,10 +467,16 @@ async fn end(service: &Wellbridge, mut running: Running) {
     service.store.close().await;
 }
 
-async fn start(settings: &Table, clock: &Clock, listener: TcpListener) -> (Arc<Wellbridge>, Running) {
+async fn start(
+    settings: &Table,
+    prepared: &Prepared,
+    clock: &Clock,
+    listener: TcpListener,
+) -> (Arc<Wellbridge>, Running) {
     let from = LoadFrom { file: ConfigFile::Text(settings.to_string()), env: std::collections::BTreeMap::new() };
     let settings = Settings::load(&from).unwrap_or_else(|error| panic!("{error}"));
-    let service = assemble::service(settings, clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+    let mut service = assemble::service(settings, clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+    prepared.prepare(&mut service);
     let service = Arc::new(service);
     let jobs = jobs::start(&service).await.unwrap_or_else(|error| panic!("{error}"));
     let stop = CancellationToken::new();

@@ -85,3 +85,25 @@ async fn every_fault_says_what_to_do() {
         assert!(right(&error), "case {n}: {error:?}");
     }
 }
+
+/// The head of an answer, and then a byte now and again, or nothing at all.
+#[tokio::test]
+async fn a_server_that_hangs_or_drips_is_left_in_time() {
+    use tokio::io::AsyncWriteExt as _;
+    for bytes in [0, 1_000] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let _ = client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await;
+            for _ in 0..bytes {
+                let _ = client.write_all(b" ").await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            std::future::pending::<()>().await;
+        });
+        let feed = Feed::new(base.parse().unwrap(), Duration::from_millis(300)).unwrap();
+        let error = feed.page(1).await.unwrap_err();
+        assert!(matches!(error, EffectError::RetryAfter { .. }), "{bytes}: {error:?}");
+    }
+}
