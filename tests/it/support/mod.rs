@@ -3,7 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod city;
 pub(crate) mod peers;
-mod people;
+pub(crate) mod people;
 mod plan;
 pub(crate) mod record;
 pub(crate) mod story;
