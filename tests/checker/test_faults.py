@@ -67,6 +67,13 @@ class Faults(unittest.TestCase):
         self.world.stands("cedar", "held", [("befriending", {"held": "consent-declined"})], [(name, {"cancelled": "superseded"})], [])
         self.is_well()
 
+    def test_a_misreading_that_went_is_not_closed_with_the_rest_of_the_referral(self):
+        end = {"close": "declined-social-prescribing"}
+        by = {"coordinator": "jo"}
+        self.world.happens("cedar", {"type": "decided", "need": "befriending", "decision": end, "by": by, "note": id_of("n")})
+        self.world.stands("cedar", "closed", [("befriending", {"closed": "declined-social-prescribing"})], [], [])
+        self.is_well()
+
     # ---- referrals ----
 
     def test_a_referral_that_was_never_taken_in_is_lost(self):

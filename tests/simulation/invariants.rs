@@ -47,8 +47,10 @@ impl Stage {
         assert!(!worried || told_of(Alert::RiskReported), "referral {index}: a worry was taken down and nobody told");
         let refused = episode.filings.iter().any(|filing| filing.status == FilingStatus::Refused);
         assert!(!refused || told_of(Alert::FilingRefused), "referral {index}: refused by the record, and nobody told");
+        // A partner's worry, or a safety matter that the practice wrote after a partner had taken the person on.
         let risk = episode.attention.iter().any(|matter| matter.kind == AttentionKind::Risk);
-        assert!(!risk || told_of(Alert::RiskReported), "referral {index}: a risk lies on the desk, and nobody was told");
+        let told = told_of(Alert::RiskReported) || told_of(Alert::Safety);
+        assert!(!risk || told, "referral {index}: a risk lies on the desk, and nobody was told");
     }
 
     fn was_mailed(&self, alert: &AlertRow) -> bool {

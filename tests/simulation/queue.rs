@@ -49,7 +49,7 @@ pub(crate) async fn drain(world: &World) {
     let drained = async {
         // Tries that fail wait for the story's time, not the machine's: looked at now and then, since it writes.
         for looks in 0_u32.. {
-            if looks.is_multiple_of(40) {
+            if looks.is_multiple_of(20) {
                 in_story_time(world).await;
             }
             if is_empty(&world.service.store).await {
@@ -58,7 +58,7 @@ pub(crate) async fn drain(world: &World) {
                     return;
                 }
             }
-            tokio::time::sleep(Duration::from_millis(4)).await;
+            tokio::time::sleep(Duration::from_millis(8)).await;
         }
     };
     tokio::time::timeout(PATIENCE, drained).await.expect("the queue does not drain");

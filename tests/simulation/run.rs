@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use wellbridge::referral::episode::FilingStatus;
+use wellbridge::referral::event::Event;
 use wellbridge::store::ListFilter;
 
 use super::op::{Op, scenario};
@@ -21,8 +23,6 @@ use super::stage::Stage;
 
 /// Longer than any scenario takes.
 const PATIENCE: Duration = Duration::from_mins(4);
-/// Shrinking ends after so many tries.
-const MOST_TRIES: usize = 80;
 /// Bugs that are shrunk in one run; the others are told as they were drawn.
 const SHRUNK: usize = 3;
 
@@ -33,10 +33,12 @@ pub(crate) struct Wanted {
     seed: u64,
     at_once: usize,
     first: u64,
+    /// How long one bug may be shrunk.
+    shrink: Duration,
 }
 
 impl Wanted {
-    /// `WELLBRIDGE_SIMULATE="scenarios=500 seed=7 at-once=4 first=0"`; the short form where it is not set.
+    /// `WELLBRIDGE_SIMULATE="scenarios=500 seed=7 at-once=4 first=0 shrink=120"`; the short form where it is not set.
     pub(crate) fn from_environment() -> Self {
         let said = std::env::var("WELLBRIDGE_SIMULATE").unwrap_or_default();
         let number = |name: &str| {
@@ -45,10 +47,11 @@ impl Wanted {
             values.next().map(|value| value.parse::<u64>().unwrap_or_else(|_| panic!("{name}={value} is no number")))
         };
         Self {
-            scenarios: number("scenarios").unwrap_or(30),
+            scenarios: number("scenarios").unwrap_or(25),
             seed: number("seed").unwrap_or(20_261_124),
             at_once: usize::try_from(number("at-once").unwrap_or(4)).unwrap(),
             first: number("first").unwrap_or(0),
+            shrink: Duration::from_secs(number("shrink").unwrap_or(60)),
         }
     }
 }
@@ -60,6 +63,9 @@ pub(crate) struct Seen {
     deaths: u64,
     mails: u64,
     writes: u64,
+    filed: u64,
+    offers: u64,
+    answers: u64,
     checked: u64,
     states: BTreeMap<String, u64>,
 }
@@ -86,7 +92,7 @@ pub(crate) struct Report {
 impl Report {
     /// Whether enough happened for silence to mean something.
     pub(crate) fn is_telling(&self) -> bool {
-        self.scenarios < 20 || (self.seen.deaths > 0 && self.seen.writes > 0 && self.seen.states.len() >= 3)
+        self.scenarios < 20 || (self.seen.deaths > 0 && self.seen.filed > 0 && self.seen.states.len() >= 3)
     }
 
     fn add(&mut self, ops: usize, seen: &Seen) {
@@ -95,6 +101,9 @@ impl Report {
         self.seen.deaths += seen.deaths;
         self.seen.mails += seen.mails;
         self.seen.writes += seen.writes;
+        self.seen.filed += seen.filed;
+        self.seen.offers += seen.offers;
+        self.seen.answers += seen.answers;
         self.seen.checked += seen.checked;
         for (state, n) in &seen.states {
             *self.seen.states.entry(state.clone()).or_default() += n;
@@ -108,12 +117,12 @@ impl fmt::Display for Report {
             let lines: String = ops.iter().map(|op| format!("        {op:?},\n")).collect();
             writeln!(f, "scenario {number} went wrong: {why}\n    vec![\n{lines}    ]")?;
         }
-        let Seen { referrals, deaths, mails, writes, checked, states } = &self.seen;
+        let Seen { referrals, deaths, mails, writes, filed, offers, answers, checked, states } = &self.seen;
         let states: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
         write!(
             f,
-            "seed {}: {} scenarios, {} ops, {referrals} referrals ({}), {mails} mails, {writes} writes to the record, \
-             {deaths} deaths, {checked} checked from outside, {} bugs, {:.1} s",
+            "seed {}: {} scenarios, {} ops, {referrals} referrals ({}), {offers} offers, {answers} answers, {mails} mails, \
+             {writes} writes to the record, {filed} filings, {deaths} deaths, {checked} checked from outside, {} bugs, {:.1} s",
             self.seed,
             self.scenarios,
             self.ops,
@@ -141,7 +150,10 @@ pub(crate) fn run(wanted: &Wanted) -> Report {
             let mut report = report.lock().unwrap();
             match played {
                 Ok(seen) => report.add(ops.len(), &seen),
-                Err(why) => report.bugs.push(Bug { number, ops, why }),
+                Err(why) => {
+                    eprintln!("scenario {number}: {why}");
+                    report.bugs.push(Bug { number, ops, why });
+                }
             }
         }
     };
@@ -151,10 +163,10 @@ pub(crate) fn run(wanted: &Wanted) -> Report {
         }
     });
     let mut report = report.into_inner().unwrap();
-    for bug in report.bugs.iter_mut().take(SHRUNK) {
-        shrink(wanted.seed, bug);
-    }
     report.took = began.elapsed();
+    for bug in report.bugs.iter_mut().take(SHRUNK) {
+        shrink(wanted, bug);
+    }
     report
 }
 
@@ -168,13 +180,11 @@ fn draw(seed: u64, number: u64) -> impl proptest::strategy::ValueTree<Value = Ve
 
 /// Makes the list shorter as long as it still goes wrong. A list that goes well once is not believed to be well: what the
 /// service's threads do differs from run to run.
-fn shrink(seed: u64, bug: &mut Bug) {
-    let mut tree = draw(seed, bug.number);
+fn shrink(wanted: &Wanted, bug: &mut Bug) {
+    let began = Instant::now();
+    let mut tree = draw(wanted.seed, bug.number);
     let mut goes_on = tree.simplify();
-    for _ in 0..MOST_TRIES {
-        if !goes_on {
-            return;
-        }
+    while goes_on && began.elapsed() < wanted.shrink {
         let ops = tree.current();
         let wrong = play(&ops).err().or_else(|| play(&ops).err());
         goes_on = match wrong {
@@ -210,18 +220,22 @@ async fn to_its_end(ops: &[Op]) -> Seen {
     stage.is_as_it_must_be().await;
     let checked = stage.is_checked().await;
     let listed = stage.world.service.store.list(&ListFilter::default()).await.unwrap();
-    let mut states = BTreeMap::new();
-    for row in &listed {
-        *states.entry(row.state.clone()).or_default() += 1;
-    }
-    let seen = Seen {
+    let mut seen = Seen {
         referrals: listed.len() as u64,
         deaths: stage.deaths as u64,
         mails: stage.world.mail.mails().len() as u64,
         writes: stage.practice().writes().len() as u64,
         checked: checked.into(),
-        states,
+        ..Seen::default()
     };
+    for row in &listed {
+        *seen.states.entry(row.state.clone()).or_default() += 1;
+        let episode = stage.world.service.store.standing(row.id).await.unwrap().unwrap().episode;
+        seen.offers += episode.offers.len() as u64;
+        seen.filed += episode.filings.iter().filter(|filing| filing.status == FilingStatus::Filed).count() as u64;
+        let events = stage.world.service.store.events(row.id).await.unwrap();
+        seen.answers += events.iter().filter(|one| matches!(one.event, Event::Partner { .. })).count() as u64;
+    }
     stage.world.stop().await;
     seen
 }

@@ -293,11 +293,10 @@ impl Stage {
 
     /// From here on the process has this death before it; one at a time.
     fn prepare(&mut self, moment: Moment) {
+        let (before, after) = (practice::Fault::HangBefore, practice::Fault::HangAfter);
         if self.doom.is_some() {
             return;
         }
-        use practice::Fault::{HangAfter, HangBefore};
-        let (before, after) = (HangBefore, HangAfter);
         let door = match moment {
             Moment::Searching => Some((Method::POST, "/ServiceRequest", before)),
             Moment::Reading => Some((Method::GET, "", before)),
@@ -346,6 +345,7 @@ impl Stage {
         self.disturbed("kill", true);
         // What hung in the dead process hangs no more; and so that nothing hangs for ever, other faults of the two are over.
         self.peers_heal();
+        queue::cut(&self.world).await;
         self.world.rises().await;
         queue::bury(&self.world).await;
         queue::drain(&self.world).await;

@@ -243,7 +243,15 @@ impl World {
         running.life.ends().await;
         drop(running);
         // As the system does for a dead process: its connections are closed and its lock is gone.
-        tokio::time::timeout(PATIENCE, self.service.store.close()).await.expect("the dead hold the database");
+        let file = self.directory.join("wellbridge.sqlite");
+        let gone = async {
+            self.service.store.close().await;
+            // SQLite's own threads end what they have begun; a dead process would not have begun it.
+            while is_open(&file) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.expect("the dead hold the database");
     }
 
     /// A process starts on the same files.
@@ -378,6 +386,12 @@ impl Drop for World {
         // A leftover folder under target/ does no harm.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Whether this process has the file open; where the system does not say, it is taken to be closed.
+fn is_open(file: &Path) -> bool {
+    let descriptors = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|open| open == file)
 }
 
 async fn start(settings: &Table, clock: &Clock, listener: TcpListener) -> (Arc<Wellbridge>, Running) {
