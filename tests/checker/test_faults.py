@@ -191,6 +191,13 @@ class Faults(unittest.TestCase):
         self.world.record["DocumentReference"].pop()
         self.finds("filings_missing")
 
+    def test_with_codes_only_a_filing_without_a_code_is_not_missed_but_the_first_start_is(self):
+        closed = self.world.record["DocumentReference"].pop()
+        self.world.rows["alder"]["episode"]["facts"]["sharing"] = "codes-only"
+        self.is_well()
+        self.world.record["DocumentReference"] = [closed]
+        self.finds("filings_missing")
+
     def test_a_filing_that_still_waits(self):
         self.world.rows["alder"]["episode"]["filings"][1]["status"] = "queued"
         self.world.events["alder"].pop()

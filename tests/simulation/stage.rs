@@ -100,6 +100,8 @@ impl Stage {
                 return queue::drain(&self.world).await;
             }
             Op::MailMeets(_, Trouble::LostAfterArrival, _) => self.disturbed("lost after arrival", false),
+            // What has left cannot be written down: for the next attempt it has not.
+            Op::DatabaseRefuses(_) => self.disturbed("the database refuses", false),
             Op::Heals => self.heals().await,
             _ => {}
         }
