@@ -38,7 +38,7 @@ pub use alerts::AlertRow;
 pub use edge::{Edge, Whose};
 pub use feeds::FeedRow;
 pub use ledger::{Appended, Recorded, Standing};
-pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
+pub use mails::{MailRow, MailState, NewMail, code_mail_id, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::{Confirmation, Partner};
 pub use practices::Cursor;
