@@ -20,7 +20,8 @@ impl Stage {
         let Some((_, _, sent)) = self.nth(nth) else { return };
         let Some((id, episode)) = self.episode(&sent).await else { return };
         let Some(page) = self.opens(id).await else { return };
-        let need = episode.needs.iter().find(|need| !need.state.is_final()).unwrap_or(&episode.needs[0]).code.to_string();
+        let need =
+            episode.needs.iter().find(|need| !need.state.is_final()).unwrap_or(&episode.needs[0]).code.to_string();
         let offer = episode.offers.last().map_or_else(String::new, |offer| offer.id.to_string());
         let refused = episode.filings.iter().find(|filing| filing.status == FilingStatus::Refused);
         match act {
@@ -55,7 +56,9 @@ impl Stage {
         if !self.has_account.get() {
             let (service, now) = (&self.world.service, self.world.clock.now());
             let programmes = vec![ProgrammeId::new("leeds")];
-            accounts::add(&service.store, &service.settings, "jo", "Jo Field", PASSWORD, programmes, now).await.unwrap();
+            accounts::add(&service.store, &service.settings, "jo", "Jo Field", PASSWORD, programmes, now)
+                .await
+                .unwrap();
             self.has_account.set(true);
         }
         if self.desk.cookies().is_empty() {

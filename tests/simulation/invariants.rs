@@ -31,7 +31,8 @@ impl Stage {
 
     async fn of_referral(&self, index: usize, sent: &Sent) {
         let Some((id, episode)) = self.episode(sent).await else {
-            let status = self.practice().resource("ServiceRequest", &sent.request).unwrap_or_default()["status"].clone();
+            let status =
+                self.practice().resource("ServiceRequest", &sent.request).unwrap_or_default()["status"].clone();
             assert_ne!(status, "active", "referral {index} was never taken in");
             return;
         };

@@ -30,7 +30,8 @@ mod stage;
 #[path = "../it/support/mod.rs"]
 mod support;
 
-use run::Wanted;
+use op::{Answer, Op, Which, Who};
+use run::{Behind, Wanted};
 
 #[test]
 fn whatever_happens_nobody_is_lost_and_nothing_is_done_twice() {
@@ -39,4 +40,32 @@ fn whatever_happens_nobody_is_lost_and_nothing_is_done_twice() {
     println!("{report}");
     assert!(report.bugs.is_empty(), "{} of {} scenarios went wrong: see above", report.bugs.len(), report.scenarios);
     assert!(report.is_telling(), "these scenarios show nothing: {report}");
+}
+
+#[test]
+fn what_is_lost_or_comes_twice_is_noticed() {
+    let road = [
+        Op::Refers(Who::Lonely),
+        Op::Polls,
+        Op::Says(0, Which::Newest, Answer::Yes),
+        Op::Says(0, Which::Newest, Answer::Started),
+    ];
+    let planted: [(&str, Behind); 3] = [
+        ("lost", |stage| drop(stage.practice().put(another(&stage.practice().all("ServiceRequest")[0])))),
+        ("created more than once", |stage| {
+            drop(stage.practice().put(another(&stage.practice().all("DocumentReference")[0])))
+        }),
+        ("mails_lost", |stage| stage.world.mail.clear()),
+    ];
+    for (expected, behind) in planted {
+        let found = run::play_and(&road, behind);
+        assert!(found.as_ref().is_err_and(|why| why.contains(expected)), "{expected}: {found:?}");
+    }
+}
+
+/// The same resource once more, under an id of its own.
+fn another(resource: &serde_json::Value) -> serde_json::Value {
+    let mut copy = resource.clone();
+    copy["id"] = "again".into();
+    copy
 }

@@ -187,26 +187,48 @@ fn one_of<T: Clone + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strat
 fn who() -> impl Strategy<Value = Who> {
     use Who::{CodesOnly, Lonely, LonelyToo, NotToBeContacted, SharesNothing, Unsafe, WithTask, WithoutConsent};
     one_of(&[
-        Lonely, Lonely, LonelyToo, LonelyToo, WithTask, WithTask, CodesOnly, SharesNothing, Unsafe, NotToBeContacted,
+        Lonely,
+        Lonely,
+        LonelyToo,
+        LonelyToo,
+        WithTask,
+        WithTask,
+        CodesOnly,
+        SharesNothing,
+        Unsafe,
+        NotToBeContacted,
         WithoutConsent,
     ])
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
     use Edit::{
-        AnotherNumber, ContactProhibited, Died, SaysNo, SaysYes, SentAgain, TakenBack, TaskCancelled, Words, WordsUnsafe,
+        AnotherNumber, ContactProhibited, Died, SaysNo, SaysYes, SentAgain, TakenBack, TaskCancelled, Words,
+        WordsUnsafe,
     };
     one_of(&[
-        Words, Words, WordsUnsafe, SaysNo, SaysYes, ContactProhibited, Died, AnotherNumber, TakenBack, TakenBack,
-        TakenBack, SentAgain, SentAgain, TaskCancelled,
+        Words,
+        Words,
+        WordsUnsafe,
+        SaysNo,
+        SaysYes,
+        ContactProhibited,
+        Died,
+        AnotherNumber,
+        TakenBack,
+        TakenBack,
+        TakenBack,
+        SentAgain,
+        SentAgain,
+        TaskCancelled,
     ])
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
     use Answer::{Booked, CouldNot, DidNotCome, Finished, Looks, No, OnHold, Question, Started, Worried, Yes};
     one_of(&[
-        Yes, Yes, Yes, Yes, No, No, Question, Booked, DidNotCome, Started, Started, Started, OnHold, Finished, Finished,
-        CouldNot, Worried, Looks, Looks,
+        Yes, Yes, Yes, Yes, No, No, Question, Booked, DidNotCome, Started, Started, Started, OnHold, Finished,
+        Finished, CouldNot, Worried, Looks, Looks,
     ])
 }
 
@@ -216,14 +238,40 @@ fn act() -> impl Strategy<Value = Act> {
         SetsAside, Settles, Supports,
     };
     one_of(&[
-        Looks, Approves, Approves, Asks(0), Asks(1), Asks(2), PutsBack, PutsBack, KeepsBack, Supports, Closes, ClosesAll,
-        SaysItWasAnError, Settles, Settles, SaysSamePerson, FilesAgain, SetsAside,
+        Looks,
+        Approves,
+        Approves,
+        Asks(0),
+        Asks(1),
+        Asks(2),
+        PutsBack,
+        PutsBack,
+        KeepsBack,
+        Supports,
+        Closes,
+        ClosesAll,
+        SaysItWasAnError,
+        Settles,
+        Settles,
+        SaysSamePerson,
+        FilesAgain,
+        SetsAside,
     ])
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
     use Trouble::{Closing, FullAfterData, Lost, LostAfterArrival, NoSuchAddress, NotNow, RefusedAfterData};
-    one_of(&[NotNow, NotNow, NoSuchAddress, FullAfterData, RefusedAfterData, Closing, Lost, LostAfterArrival, LostAfterArrival])
+    one_of(&[
+        NotNow,
+        NotNow,
+        NoSuchAddress,
+        FullAfterData,
+        RefusedAfterData,
+        Closing,
+        Lost,
+        LostAfterArrival,
+        LostAfterArrival,
+    ])
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -231,7 +279,18 @@ fn fault() -> impl Strategy<Value = Fault> {
         Away, Broken, Conflict, CutAfter, CutBefore, HalfAnAnswer, LoginPage, Moved, NotAllowed, Refused, TooMany,
     };
     one_of(&[
-        Away, Away, TooMany, Broken, NotAllowed, Conflict, Moved, Refused, LoginPage, HalfAnAnswer, CutBefore, CutAfter,
+        Away,
+        Away,
+        TooMany,
+        Broken,
+        NotAllowed,
+        Conflict,
+        Moved,
+        Refused,
+        LoginPage,
+        HalfAnAnswer,
+        CutBefore,
+        CutAfter,
         CutAfter,
     ])
 }
@@ -239,7 +298,18 @@ fn fault() -> impl Strategy<Value = Fault> {
 fn moment() -> impl Strategy<Value = Moment> {
     use Moment::{Filed, MailArrived, Reading, Searching, TaskUnwritten, TaskWritten, Unfiled};
     prop_oneof![
-        one_of(&[Searching, Reading, TaskUnwritten, TaskWritten, TaskWritten, Unfiled, Filed, Filed, MailArrived, MailArrived]),
+        one_of(&[
+            Searching,
+            Reading,
+            TaskUnwritten,
+            TaskWritten,
+            TaskWritten,
+            Unfiled,
+            Filed,
+            Filed,
+            MailArrived,
+            MailArrived
+        ]),
         (1..60_u8).prop_map(Moment::After),
     ]
 }
@@ -247,7 +317,8 @@ fn moment() -> impl Strategy<Value = Moment> {
 fn op() -> impl Strategy<Value = Op> {
     let which = || one_of(&[Which::Newest, Which::Newest, Which::Newest, Which::Oldest]);
     let nth = || 0..3_u8;
-    let door = one_of(&[Door::Searching, Door::Reading, Door::Reading, Door::WritingTask, Door::WritingTask, Door::Filing]);
+    let door =
+        one_of(&[Door::Searching, Door::Reading, Door::Reading, Door::WritingTask, Door::WritingTask, Door::Filing]);
     prop_oneof![
         3 => who().prop_map(Op::Refers),
         5 => (nth(), edit()).prop_map(|(nth, edit)| Op::Changes(nth, edit)),
@@ -270,9 +341,15 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A referral is on its way, and then anything.
+/// A referral is on its way, and then anything; in between, its partner may say yes, start and finish, so that what lies
+/// further along the road is reached often enough.
 pub(crate) fn scenario() -> impl Strategy<Value = Vec<Op>> {
-    (who(), prop::collection::vec(op(), 8..28)).prop_map(|(who, mut ops)| {
+    let road = [Answer::Yes, Answer::Started, Answer::Finished];
+    (who(), 0..=road.len(), prop::collection::vec(op(), 8..25)).prop_map(move |(who, far, mut ops)| {
+        let apart = ops.len() / 4;
+        for (step, answer) in road.into_iter().enumerate().take(far) {
+            ops.insert((step + 1) * apart, Op::Says(0, Which::Newest, answer));
+        }
         ops.splice(0..0, [Op::Refers(who), Op::Polls]);
         ops
     })

@@ -60,7 +60,7 @@ impl Stage {
         let mut told = episode.offers.iter().filter_map(|offer| Some((offer.id, of(&mails, offer.id, "offer")?)));
         let (offer, mail) = match which {
             Which::Oldest => told.next()?,
-            Which::Newest => told.last()?,
+            Which::Newest => told.next_back()?,
         };
         Some((offer, link_in(mail)))
     }

@@ -114,8 +114,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Bug { number, ops, why } in &self.bugs {
-            let lines: String = ops.iter().map(|op| format!("        {op:?},\n")).collect();
-            writeln!(f, "scenario {number} went wrong: {why}\n    vec![\n{lines}    ]")?;
+            writeln!(f, "scenario {number} went wrong: {why}\n{ops:#?}")?;
         }
         let Seen { referrals, deaths, mails, writes, filed, offers, answers, checked, states } = &self.seen;
         let states: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
@@ -199,9 +198,17 @@ fn shrink(wanted: &Wanted, bug: &mut Bug) {
 
 /// Plays one scenario to its end and looks at it; why it went wrong, if it did.
 pub(crate) fn play(ops: &[Op]) -> Result<Seen, String> {
+    play_and(ops, |_| {})
+}
+
+/// Something done behind everybody's back.
+pub(crate) type Behind = fn(&Stage);
+
+/// The same, with something done behind everybody's back before it is looked at.
+pub(crate) fn play_and(ops: &[Op], behind: Behind) -> Result<Seen, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let played = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async { tokio::time::timeout(PATIENCE, to_its_end(ops)).await })
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, to_its_end(ops, behind)).await })
     }));
     runtime.shutdown_background();
     match played {
@@ -211,12 +218,13 @@ pub(crate) fn play(ops: &[Op]) -> Result<Seen, String> {
     }
 }
 
-async fn to_its_end(ops: &[Op]) -> Seen {
+async fn to_its_end(ops: &[Op], behind: Behind) -> Seen {
     let mut stage = Stage::open().await;
     for op in ops {
         stage.apply(*op).await;
     }
     stage.comes_to_rest().await;
+    behind(&stage);
     stage.is_as_it_must_be().await;
     let checked = stage.is_checked().await;
     let listed = stage.world.service.store.list(&ListFilter::default()).await.unwrap();

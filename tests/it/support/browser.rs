@@ -142,7 +142,8 @@ impl Page {
 impl Form {
     /// Whether it goes to an address with this end and holds this before anybody types.
     pub(crate) fn is(&self, action: &str, holds: (&str, &str)) -> bool {
-        self.action.ends_with(action) && self.fields.iter().any(|(name, value)| (name.as_str(), value.as_str()) == holds)
+        self.action.ends_with(action)
+            && self.fields.iter().any(|(name, value)| (name.as_str(), value.as_str()) == holds)
     }
 }
 
