@@ -217,7 +217,8 @@ impl Stage {
                 self.staff.change("Patient", &sent.patient, number).await;
             }
             Edit::TaskCancelled => {
-                if let Some(task) = &sent.task {
+                // One that was cancelled before the service ever looked is nothing to it, and rightly so.
+                if let (Some(task), Some(_)) = (&sent.task, self.episode(&sent).await) {
                     self.staff.change("Task", task, status("cancelled")).await;
                 }
             }
