@@ -12,7 +12,7 @@ use crate::referral::episode::OfferStatus;
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::store::queue::SendCode;
-use crate::store::{Edge, MailState, NewMail, StoreError, Whose};
+use crate::store::{Edge, MailState, NewMail, StoreError, Whose, code_mail_id};
 
 impl Effect for SendCode {
     /// Somebody sits before the page: quickly or not at all. She can ask for another.
@@ -51,7 +51,7 @@ impl Effect for SendCode {
         let Some((to, rendered)) = compose::code_mail(service, standing, offer, self.ordinal).await? else {
             return nothing_to_do(service, attempt).await;
         };
-        let id = format!("{}.code.{}", self.offer.uuid().simple(), self.ordinal);
+        let id = code_mail_id(self.offer, self.ordinal);
         let domain = service.settings.mail.from.address.domain();
         let ordinal = u32::try_from(self.ordinal).unwrap_or(u32::MAX);
         let outgoing = Outgoing {
@@ -99,7 +99,7 @@ impl Effect for SendCode {
     }
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
-        let id = format!("{}.code.{}", self.offer.uuid().simple(), self.ordinal);
+        let id = code_mail_id(self.offer, self.ordinal);
         let mut tx = service.store.begin().await?;
         if let Some(standing) = tx.standing(self.referral).await? {
             tx.raise(&standing.episode.programme, Some(self.referral), Alert::GivenUp, attempt.now).await?;

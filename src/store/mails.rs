@@ -97,6 +97,11 @@ pub fn offer_mail_id(offer: OfferId, mail: OfferMail) -> String {
     format!("{}.{}.1", offer.uuid().simple(), mail.as_str())
 }
 
+/// The same of a mail with a one-time code; each code of an offer has its own ordinal.
+pub fn code_mail_id(offer: OfferId, ordinal: i64) -> String {
+    format!("{}.code.{ordinal}", offer.uuid().simple())
+}
+
 impl Tx {
     pub(super) async fn ask_for_offer_mail(
         &mut self,

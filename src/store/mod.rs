@@ -49,7 +49,7 @@ pub use edge::{Edge, Whose};
 pub use feeds::FeedRow;
 pub use intake::TakenIn;
 pub use ledger::{Appended, Recorded, Standing};
-pub use mails::{MailRow, MailState, NewMail, offer_mail_id};
+pub use mails::{MailRow, MailState, NewMail, code_mail_id, offer_mail_id};
 pub use offers::{CodeRow, TokenRow};
 pub use partners::{Confirmation, Partner};
 pub use practices::Cursor;

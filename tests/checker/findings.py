@@ -177,11 +177,18 @@ def filings_missing(world):
         for filing in row["episode"]["filings"]:
             refusal = world.ledger.refusals.get(filing["id"], "")
             on_purpose = world.status.get(row["request_id"]) == "revoked" and "withdrew" in refusal
-            if filing["status"] == "filed" and row["episode"]["facts"]["sharing"] != "nothing" and filing["id"] not in there:
+            if filing["status"] == "filed" and not may_be_silent(row["episode"], filing) and filing["id"] not in there:
                 found.append(f"{id_}: filing {filing['id']} is said to be filed and is not in the record")
             elif filing["status"] not in ("filed", "set-aside") and not (filing["status"] == "refused" and on_purpose):
                 found.append(f"{id_}: filing {filing['id']} is {filing['status']} {refusal}".strip())
     return found
+
+
+def may_be_silent(episode, filing):
+    """Whether what the person shares may leave nothing of it to be written: only codes, and none that is still to be said."""
+    started = [one["id"] for one in episode["filings"] if word(one["moment"]) == "started"]
+    has_code = filing["id"] in started[:1] or detail(filing["moment"]) == "declined-social-prescribing"
+    return episode["facts"]["sharing"] == "nothing" or (episode["facts"]["sharing"] == "codes-only" and not has_code)
 
 
 def tasks_untrue(world):

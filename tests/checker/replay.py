@@ -162,7 +162,10 @@ class Replay:
             whole = detail(decision) == "declined-social-prescribing"
             closed = [n for n, s in self.needs.items() if n == need or (whole and not s <= NEED_ENDS | {ABSENT})]
             for one in closed:
+                # A misreading that is gone is not closed with the rest.
+                gone = self.needs.get(one, set()) & {ABSENT} if one != need else set()
                 self.place(one, "closed")
+                self.needs[one] |= gone
             for offer, states in self.offers.items():
                 if self.offer_of[offer] in closed:
                     self.offers[offer] = {"cancelled/superseded" if is_open(s) else s for s in states}

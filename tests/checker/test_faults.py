@@ -67,6 +67,13 @@ class Faults(unittest.TestCase):
         self.world.stands("cedar", "held", [("befriending", {"held": "consent-declined"})], [(name, {"cancelled": "superseded"})], [])
         self.is_well()
 
+    def test_a_misreading_that_went_is_not_closed_with_the_rest_of_the_referral(self):
+        end = {"close": "declined-social-prescribing"}
+        by = {"coordinator": "jo"}
+        self.world.happens("cedar", {"type": "decided", "need": "befriending", "decision": end, "by": by, "note": id_of("n")})
+        self.world.stands("cedar", "closed", [("befriending", {"closed": "declined-social-prescribing"})], [], [])
+        self.is_well()
+
     # ---- referrals ----
 
     def test_a_referral_that_was_never_taken_in_is_lost(self):
@@ -182,6 +189,13 @@ class Faults(unittest.TestCase):
 
     def test_a_filing_that_is_said_to_be_filed_and_is_not_there(self):
         self.world.record["DocumentReference"].pop()
+        self.finds("filings_missing")
+
+    def test_with_codes_only_a_filing_without_a_code_is_not_missed_but_the_first_start_is(self):
+        closed = self.world.record["DocumentReference"].pop()
+        self.world.rows["alder"]["episode"]["facts"]["sharing"] = "codes-only"
+        self.is_well()
+        self.world.record["DocumentReference"] = [closed]
         self.finds("filings_missing")
 
     def test_a_filing_that_still_waits(self):

@@ -15,6 +15,7 @@ use crate::partner::address::EmailAddress;
 use crate::referral::OfferId;
 use crate::referral::episode::OfferStatus;
 use crate::referral::event::Alert;
+use crate::store::code_mail_id;
 use crate::store::queue::SendCode;
 use crate::web::pages::{self, fill};
 use crate::web::posted::Posted;
@@ -61,7 +62,11 @@ pub(super) async fn send(State(app): State<App>, link: Link, posted: Posted) -> 
     }
     let now = app.now();
     let limits = &app.service.settings.limits;
-    let ordinal = now.as_second();
+    let mut ordinal = now.as_second();
+    // A code is used once: one that was mailed and used within this very second is not given out again.
+    while app.service.store.mail(&code_mail_id(link.row.offer, ordinal)).await?.is_some() {
+        ordinal += 1;
+    }
     let mut tx = app.service.store.begin().await?;
     if tx.code(link.row.offer).await?.is_some_and(|live| ordinal - live.ordinal < CLICKED_TWICE) {
         return Ok(link.to("code"));

@@ -48,7 +48,12 @@ impl Browser {
     /// Fills in the form of `page` whose address ends with `action`, and sends it.
     pub(crate) async fn submit(&self, page: &Page, action: &str, filled: &[(&str, &str)]) -> Page {
         let form = page.form(action).unwrap_or_else(|| panic!("no form {action} on {}:\n{}", page.path, page.html));
-        let mut fields = form.fields;
+        self.send(&form, filled).await
+    }
+
+    /// Fills in this form and sends it.
+    pub(crate) async fn send(&self, form: &Form, filled: &[(&str, &str)]) -> Page {
+        let mut fields = form.fields.clone();
         for (name, value) in filled {
             fields.retain(|(theirs, _)| theirs != name);
             fields.push(((*name).to_owned(), (*value).to_owned()));
@@ -131,6 +136,14 @@ impl Page {
             rest = after;
         }
         forms
+    }
+}
+
+impl Form {
+    /// Whether it goes to an address with this end and holds this before anybody types.
+    pub(crate) fn is(&self, action: &str, holds: (&str, &str)) -> bool {
+        self.action.ends_with(action)
+            && self.fields.iter().any(|(name, value)| (name.as_str(), value.as_str()) == holds)
     }
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod city;
 pub(crate) mod database;
 pub(crate) mod peers;
-mod people;
+pub(crate) mod people;
 mod plan;
 pub(crate) mod proxy;
 pub(crate) mod record;

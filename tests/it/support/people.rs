@@ -10,7 +10,7 @@ use super::browser::{Browser, Page};
 use super::story::Sent;
 use super::world::World;
 
-const PASSWORD: &str = "three random words";
+pub(crate) const PASSWORD: &str = "three random words";
 
 impl World {
     /// A partner before her mail about an offer.
@@ -144,7 +144,7 @@ pub(crate) fn link_in(mail: &CaughtMail) -> String {
 }
 
 /// The six digits of a code's mail (`123 456`).
-fn code_in(text: &str) -> String {
+pub(crate) fn code_in(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let three = |word: &str| word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
     let pair = words.windows(2).find(|pair| three(pair[0]) && three(pair[1]));

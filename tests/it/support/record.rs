@@ -1,8 +1,11 @@
 //! The practice's record as anybody with a FHIR client sees it: plain HTTP and JSON, nothing of ours.
+//!
+//! Where a scenario makes the practice's server fail, its own staff write past the server, by hand.
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
+use wellbridge::demo::practice::PretendPractice;
 
 use super::story::OUR_CODE;
 
@@ -12,14 +15,21 @@ pub(crate) struct Record {
     base: String,
     client: Client,
     ours: OnceCell<String>,
+    /// Whose staff write past the server.
+    hand: Option<PretendPractice>,
 }
 
 impl Record {
     /// The record behind this base, with our own Organization in it.
     pub(crate) async fn open(base: &str) -> Self {
-        let record = Self { base: base.to_owned(), client: Client::new(), ours: OnceCell::new() };
+        let record = Self { base: base.to_owned(), client: Client::new(), ours: OnceCell::new(), hand: None };
         record.our_organisation().await;
         record
+    }
+
+    /// The same record in the hands of the practice's own staff: no fault of its server meets them.
+    pub(crate) fn by_hand(&self, practice: PretendPractice) -> Self {
+        Self { base: self.base.clone(), client: self.client.clone(), ours: self.ours.clone(), hand: Some(practice) }
     }
 
     /// `Organization/…`: who we are there.
@@ -36,6 +46,9 @@ impl Record {
 
     /// Creates a resource and gives its id.
     pub(crate) async fn create(&self, resource: &Value) -> String {
+        if let Some(practice) = &self.hand {
+            return practice.put(resource.clone());
+        }
         let kind = resource["resourceType"].as_str().unwrap();
         let answer = self.send(Method::POST, kind, resource, None).await;
         answer["id"].as_str().unwrap_or_else(|| panic!("{kind} was refused: {answer}")).to_owned()
@@ -43,6 +56,9 @@ impl Record {
 
     /// A resource as it stands.
     pub(crate) async fn read(&self, kind: &str, id: &str) -> Value {
+        if let Some(practice) = &self.hand {
+            return practice.resource(kind, id).unwrap_or_default();
+        }
         json_of(self.client.get(format!("{}/{kind}/{id}", self.base)).send().await.unwrap()).await
     }
 
@@ -58,6 +74,10 @@ impl Record {
         let mut resource = self.read(kind, id).await;
         let version = resource["meta"]["versionId"].as_str().unwrap().to_owned();
         change(&mut resource);
+        if let Some(practice) = &self.hand {
+            practice.put(resource.clone());
+            return resource;
+        }
         let answer = self.send(Method::PUT, &format!("{kind}/{id}"), &resource, Some(&version)).await;
         assert_eq!(answer["id"], id, "{answer}");
         answer

@@ -14,6 +14,7 @@ use riverqueue::RunHandle;
 use serde_json::Value;
 use sqlx::Connection as _;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use toml::Table;
@@ -58,6 +59,30 @@ struct Running {
     jobs: RunHandle,
     pages: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
+    life: Life,
+}
+
+/// The runtime that a service has to itself, so that it can die as a process does: all of it, at once, wherever it stands.
+struct Life(Option<Runtime>);
+
+impl Life {
+    fn new() -> Self {
+        Self(Some(Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()))
+    }
+
+    /// Returns when nothing of it moves any more.
+    async fn ends(&mut self) {
+        let runtime = self.0.take().unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.unwrap();
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The lines to the servers of a world.
@@ -315,11 +340,33 @@ impl World {
     /// The process ends and starts again on the same files.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
+        self.rises().await;
+        self.drain().await;
+    }
+
+    /// The process dies where it stands, without a word: what it was doing is never done.
+    pub(crate) async fn dies(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        running.life.ends().await;
+        drop(running);
+        // As the system does for a dead process: its connections are closed and its lock is gone.
+        let file = self.directory.join("wellbridge.sqlite");
+        let gone = async {
+            self.service.store.close().await;
+            // SQLite's own threads end what they have begun; a dead process would not have begun it.
+            while is_open(&file) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.expect("the dead hold the database");
+    }
+
+    /// A process starts on the same files.
+    pub(crate) async fn rises(&mut self) {
         let listener = TcpListener::bind(self.base.trim_start_matches("http://")).await.unwrap();
         let (service, running) = start(&self.settings, &self.prepared, &self.clock, listener).await;
         self.service = service;
         self.running = Some(running);
-        self.drain().await;
     }
 
     /// Whether other replicas could share this world's database.
@@ -346,6 +393,17 @@ impl World {
     }
 
     // ---- what is known -------------------------------------------------------------------------------------------
+
+    /// Where its database is, as `tests/checker` takes it.
+    pub(crate) fn database(&self) -> String {
+        let url = self.settings.get("database").and_then(|database| database.get("url")).and_then(|url| url.as_str());
+        url.map_or_else(|| format!("sqlite:{}", self.directory.join("wellbridge.sqlite").display()), str::to_owned)
+    }
+
+    /// A folder that is gone with this world.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.directory
+    }
 
     /// Our id of a referral; `None` where it was never taken in.
     pub(crate) async fn find(&self, sent: &Sent) -> Option<ReferralId> {
@@ -467,6 +525,12 @@ async fn end(service: &Wellbridge, mut running: Running) {
     service.store.close().await;
 }
 
+/// Whether this process has the file open; where the system does not say, it is taken to be closed.
+fn is_open(file: &Path) -> bool {
+    let descriptors = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|open| open == file)
+}
+
 async fn start(
     settings: &Table,
     prepared: &Prepared,
@@ -475,11 +539,18 @@ async fn start(
 ) -> (Arc<Wellbridge>, Running) {
     let from = LoadFrom { file: ConfigFile::Text(settings.to_string()), env: std::collections::BTreeMap::new() };
     let settings = Settings::load(&from).unwrap_or_else(|error| panic!("{error}"));
-    let mut service = assemble::service(settings, clock.clone()).await.unwrap_or_else(|error| panic!("{error}"));
-    prepared.prepare(&mut service);
-    let service = Arc::new(service);
-    let jobs = jobs::start(&service).await.unwrap_or_else(|error| panic!("{error}"));
-    let stop = CancellationToken::new();
-    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
-    (service, Running { jobs, pages, stop })
+    let (clock, listener, life) = (clock.clone(), listener.into_std().unwrap(), Life::new());
+    let prepared = prepared.clone();
+    let started = life.0.as_ref().unwrap().spawn(async move {
+        let mut service = assemble::service(settings, clock).await.unwrap_or_else(|error| panic!("{error}"));
+        prepared.prepare(&mut service);
+        let service = Arc::new(service);
+        let jobs = jobs::start(&service).await.unwrap_or_else(|error| panic!("{error}"));
+        let stop = CancellationToken::new();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stop.clone().cancelled_owned()));
+        (service, jobs, pages, stop)
+    });
+    let (service, jobs, pages, stop) = started.await.expect("the service does not start");
+    (service, Running { jobs, pages, stop, life })
 }
