@@ -21,4 +21,5 @@ mod peers;
 mod privacy;
 mod road;
 mod store;
+#[expect(dead_code, reason = "some of it is for tests/simulation")]
 mod support;
