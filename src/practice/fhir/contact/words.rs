@@ -229,6 +229,18 @@ impl Words {
         self.has(&["until", "unless", "without", "except", "directly", "till"])
     }
 
+    /// A way, an hour, a condition or somebody: what makes a rule one that can be followed.
+    pub(super) fn names_something(&self) -> bool {
+        const ELSE: &[&str] =
+            &["door", "numbers", "via", "through", "today", "tomorrow", "weekend", "am", "pm", "time"];
+        !self.means().is_empty()
+            || self.has_qualifier()
+            || self.has_condition()
+            || self.names_another_person()
+            || self.has(ELSE)
+            || (0..self.len()).any(|i| self.starts_with_number(i) || self.0.get(i).is_some_and(|w| w.ends_with("day")))
+    }
+
     pub(super) fn names_another_person(&self) -> bool {
         self.has(&[
             "husband",
