@@ -118,7 +118,8 @@ fn judge(texts: &[&str], gender: Option<Gender>) -> (SafeContact, Finding) {
             said.join(read_clause(clause, gender));
         }
         // A rule that names no way, hour or person tells nobody what to do.
-        said.doubt |= said.rule && !parts.iter().any(|c| c.names_something() || disguised(c));
+        let is_bare = said.banned.is_empty() && said.only.is_empty() && said.used.is_empty();
+        said.doubt |= said.rule && is_bare && !parts.iter().any(|c| c.names_something() || disguised(c));
         // "? ok to ring" asks; it settles nothing.
         said.doubt |= asked && (said.rule || said.nobody);
         if said.says_something() {

@@ -112,6 +112,11 @@ fn no(clause: &Words, i: usize) -> Option<Finding> {
         &["gets", "got", "has", "had", "have", "been", "receives", "with", "w", "there", "theres", "is", "owns"];
     const ADJECTIVES: &[&str] = &["phone", "home", "withheld", "cold", "voice", "text", "more", "any", "unexpected"];
     const GOES_ON: &[&str] = &["from", "with", "w", "since", "yet", "credit", "signal", "case", "number"];
+    let near = clause.after(i + 2).first(3);
+    let safe_way = !near.means().is_empty() || near.has(&["contact", "reach", "way", "time"]);
+    if clause.run(i, &["no", "safe"]) && safe_way {
+        return Some(Finding { doubt: true, ..Finding::default() });
+    }
     if !clause.any(i, &["no"]) || (i > 0 && clause.any(i - 1, STORY)) {
         return None;
     }
@@ -119,11 +124,6 @@ fn no(clause: &Words, i: usize) -> Option<Finding> {
     let noun = (i + 1..=i + 1 + skip).rev().find(|&j| clause.means_at(j).is_some());
     if let Some(j) = noun.filter(|&j| !clause.any(j + 1, GOES_ON)) {
         return Some(rule(clause.means_at(j).into_iter().collect()));
-    }
-    let doubt = || Some(Finding { doubt: true, ..Finding::default() });
-    let near = clause.after(i + 2).first(3);
-    if clause.any(i + 1, &["safe"]) && (!near.means().is_empty() || near.has(&["contact", "reach", "way", "time"])) {
-        return doubt();
     }
     let contact = i + 1 + usize::from(clause.any(i + 1, &["further", "direct", "more", "any"]));
     clause.any(contact, &["contact"]).then(|| no_contact(&clause.after(contact + 1))).flatten()
@@ -202,7 +202,7 @@ pub(super) fn unsafe_way(clause: &Words) -> Option<Finding> {
     }
     let contact = |words: &Words| words.has(&["contact", "contacting"]);
     if contact(&before) || (rest.any(0, &["for"]) && contact(&rest)) {
-        let always = rest.is_empty();
+        let always = rest.is_empty() || (rest.len() == 2 && rest.any(0, &["for"]));
         return Some(Finding { nobody: always, doubt: !always, ..Finding::default() });
     }
     (!named.is_empty()).then(|| Finding { doubt: true, ..Finding::default() })

@@ -231,9 +231,10 @@ impl Words {
 
     /// A way, an hour, a condition or somebody: what makes a rule one that can be followed.
     pub(super) fn names_something(&self) -> bool {
-        const ELSE: &[&str] =
-            &["door", "numbers", "via", "through", "today", "tomorrow", "weekend", "am", "pm", "time"];
+        const ELSE: &[&str] = &["door", "numbers", "today", "tomorrow", "weekend", "am", "pm", "time"];
+        let somebody = (1..self.len()).any(|i| self.any(i - 1, &["via", "through"]));
         !self.means().is_empty()
+            || somebody
             || self.has_qualifier()
             || self.has_condition()
             || self.names_another_person()
