@@ -28,21 +28,26 @@ pub(super) fn is_named_by(reference: &Value) -> bool {
 /// The decision: from Consent resources, else from codes on the request.
 pub(super) fn decide(request: &Value, found: &[Found<'_>], mappings: &Mappings, now: Timestamp) -> Consent {
     let about = found.iter().filter(|f| f.attached || is_about_referrals(f.resource, mappings)).map(|f| f.resource);
-    let (mut yeses, mut noes, mut not_in_force) = (Vec::new(), Vec::new(), false);
+    let (mut yeses, mut noes, mut doubts, mut not_in_force) = (Vec::new(), Vec::new(), Vec::new(), false);
     for resource in about {
         let when = json::span(&resource["dateTime"]);
         match said(resource, now) {
             Said::Yes => yeses.push(when),
             Said::No => noes.push(when),
+            Said::Doubt => doubts.push(when),
             Said::NotInForce => not_in_force = true,
             Said::Nothing => {}
         }
     }
-    if yeses.iter().any(|yes| noes.iter().all(|no| is_after(*yes, *no))) {
-        return Consent::Given;
+    let outweighs = |others: &[When]| yeses.iter().any(|yes| others.iter().all(|other| is_after(*yes, *other)));
+    if outweighs(&noes) {
+        // What may be a no and is not surely older is for a person to read.
+        return if outweighs(&doubts) { Consent::Given } else { Consent::Unreadable };
     }
     match on_request(request, mappings) {
         _ if !noes.is_empty() => Consent::Declined,
+        Some(Consent::Declined) => Consent::Declined,
+        _ if !doubts.is_empty() => Consent::Unreadable,
         Some(decision) => decision,
         // An agreement that was taken back, ran out or has yet to begin is a no, not a blank.
         None if not_in_force => Consent::Declined,
@@ -62,36 +67,101 @@ enum Said {
     Yes,
     No,
     NotInForce,
+    /// It is in force and decides something, and what it decides cannot be read: it may be a no.
+    Doubt,
     Nothing,
 }
 
 fn said(resource: &Value, now: Timestamp) -> Said {
     let provision = &resource["provision"];
-    let permits = provision["type"] == "permit";
+    let rules = Rules::of(resource);
+    let over = if rules.permits() { Said::NotInForce } else { Said::Nothing };
     match text(&resource["status"]) {
         Some("rejected") => Said::No,
-        Some("active") if json::ended(&provision["period"], now) => {
-            if permits {
-                Said::NotInForce
-            } else {
-                Said::Nothing
-            }
-        }
-        Some("active") => match text(&provision["type"]) {
-            Some("deny") => Said::No,
-            Some("permit") if has_exception(provision) => Said::No,
-            Some("permit") if !json::begun(&provision["period"], now) => Said::NotInForce,
-            Some("permit") => Said::Yes,
-            _ => Said::Nothing,
+        Some("inactive") => over,
+        Some("draft" | "proposed" | "entered-in-error") => Said::Nothing,
+        Some("active") if json::ended(&provision["period"], now) => over,
+        Some("active") => match rules.decide() {
+            Some(false) => Said::No,
+            None => Said::Doubt,
+            Some(true) if !json::begun(&provision["period"], now) || !rules.in_force(now) => Said::NotInForce,
+            Some(true) => Said::Yes,
         },
-        Some("inactive") if permits => Said::NotInForce,
-        _ => Said::Nothing,
+        _ => Said::Doubt,
     }
 }
 
-/// Nested provisions are exceptions to the root (FHIR R4 Consent).
-fn has_exception(provision: &Value) -> bool {
-    json::list(&provision["provision"]).any(|p| p["type"] == "deny" || has_exception(p))
+/// The rules of one Consent. R4 gives `provision.type` no meaning in the root (yet many systems write it there) and
+/// demands it of every nested provision; the base rule then stands in `policyRule`.
+struct Rules<'a> {
+    /// The root's type: `None` where it has none, an empty word where it is none that FHIR knows.
+    root: Option<&'a str>,
+    policy: Option<bool>,
+    nested: Vec<&'a Value>,
+}
+
+impl<'a> Rules<'a> {
+    fn of(resource: &'a Value) -> Self {
+        let provision = &resource["provision"];
+        let kind = &provision["type"];
+        let mut nested = Vec::new();
+        gather(provision, &mut nested);
+        Self { root: (!kind.is_null()).then(|| text(kind).unwrap_or("")), policy: policy(resource), nested }
+    }
+
+    fn any(&self, kind: &str) -> bool {
+        self.nested.iter().any(|p| p["type"] == kind)
+    }
+
+    fn permits(&self) -> bool {
+        self.root == Some("permit") || self.policy == Some(true) || self.any("permit")
+    }
+
+    /// Yes, no, or in doubt. A yes with an exception is a no until a person has read it; a no is one with any.
+    fn decide(&self) -> Option<bool> {
+        let odd = self.nested.iter().any(|p| p["type"] != "permit" && p["type"] != "deny");
+        let base = match self.root {
+            Some("permit") if self.policy == Some(false) => return None,
+            Some("permit") => Some(true),
+            Some("deny") => Some(false),
+            Some(_) => return None,
+            None => self.policy,
+        };
+        match base {
+            Some(false) => Some(false),
+            Some(true) if self.any("deny") => Some(false),
+            Some(true) => (!odd).then_some(true),
+            None if odd || self.any("deny") == self.any("permit") => None,
+            None => Some(self.any("permit")),
+        }
+    }
+
+    /// Whether a yes that only nested provisions give is given by one that holds now.
+    fn in_force(&self, now: Timestamp) -> bool {
+        let holds = |p: &Value| json::begun(&p["period"], now) && !json::ended(&p["period"], now);
+        self.root.is_some() || self.policy.is_some() || self.nested.iter().any(|p| p["type"] == "permit" && holds(p))
+    }
+}
+
+fn gather<'a>(provision: &'a Value, into: &mut Vec<&'a Value>) {
+    for nested in json::list(&provision["provision"]) {
+        into.push(nested);
+        gather(nested, into);
+    }
+}
+
+/// The base rule: HL7's opt-in and opt-out codes (`v3-ActCode`), or words that say out. Words alone are no yes.
+fn policy(resource: &Value) -> Option<bool> {
+    let rule = &resource["policyRule"];
+    let coded = |codes: &[&str]| json::codings(rule).any(|(_, code)| codes.contains(&code));
+    let lower = json::words(rule).unwrap_or("").to_lowercase().replace('-', " ");
+    let written = |words: &[&str]| words.iter().any(|w| lower.contains(w));
+    let out = written(&["opt out", "opts out", "opted out", "opting out", "optout"])
+        && !written(&["opt in", "opted in", "optin", "not opted out", "not opt out"]);
+    if coded(&["OPTOUT", "OPTOUTE"]) || out {
+        return Some(false);
+    }
+    coded(&["OPTIN", "OPTINR"]).then_some(true)
 }
 
 fn is_about_referrals(resource: &Value, mappings: &Mappings) -> bool {
@@ -185,12 +255,65 @@ mod tests {
             (vec![draft], Consent::NotRecorded),
             (vec![expired], Consent::Declined),
             (vec![excepted], Consent::Declined),
-            (vec![json!({"status": "active"})], Consent::NotRecorded),
+            (vec![json!({"status": "active"})], Consent::Unreadable),
             (vec![consent("active", "permit", ""), consent("active", "deny", "")], Consent::Declined),
             (vec![], Consent::NotRecorded),
         ] {
             assert_eq!(decided(&json!({}), &consents, true), expected, "{consents:?}");
         }
+    }
+
+    #[test]
+    fn a_newer_consent_says_no_wherever_r4_lets_it_say_so_and_is_never_a_yes_where_it_cannot_be_read() {
+        let old_yes = consent("active", "permit", "2026-11-01");
+        let rule = |code: &str| json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code}]});
+        let permit = json!({"type": "permit"});
+        let deny = json!({"type": "deny"});
+        let over = json!({"type": "permit", "period": {"end": "2026-11-20"}});
+        let deeper = json!({"type": "permit", "provision": [deny]});
+        for (policy, provision, with_older_yes, alone) in [
+            (json!(null), json!({"provision": [deny]}), Consent::Declined, Consent::Declined),
+            (json!(null), json!({"provision": [deny, deny]}), Consent::Declined, Consent::Declined),
+            (json!(null), json!({"provision": deny}), Consent::Declined, Consent::Declined),
+            (json!(null), json!({"provision": [permit]}), Consent::Given, Consent::Given),
+            (json!(null), json!({"provision": [over]}), Consent::Given, Consent::Declined),
+            (json!(null), json!({"provision": [over, permit]}), Consent::Given, Consent::Given),
+            (json!(null), json!({"provision": [permit, deny]}), Consent::Unreadable, Consent::Unreadable),
+            (json!(null), json!({"provision": [deeper]}), Consent::Unreadable, Consent::Unreadable),
+            (json!(null), json!({"provision": [{}]}), Consent::Unreadable, Consent::Unreadable),
+            (json!(null), json!({"type": "permit", "provision": [{}]}), Consent::Unreadable, Consent::Unreadable),
+            (json!(null), json!({"type": "perhaps"}), Consent::Unreadable, Consent::Unreadable),
+            (json!(null), json!({"type": 7}), Consent::Unreadable, Consent::Unreadable),
+            (json!(null), json!([deny]), Consent::Unreadable, Consent::Unreadable),
+            (json!({"text": "Local policy"}), json!(null), Consent::Unreadable, Consent::Unreadable),
+            (rule("OPTOUT"), json!(null), Consent::Declined, Consent::Declined),
+            (rule("OPTOUTE"), json!({"provision": [permit]}), Consent::Declined, Consent::Declined),
+            (rule("OPTOUT"), json!({"type": "permit"}), Consent::Unreadable, Consent::Unreadable),
+            (json!({"text": "Patient has opted out"}), json!({}), Consent::Declined, Consent::Declined),
+            (json!({"text": "Opt-in or opt-out"}), json!({}), Consent::Unreadable, Consent::Unreadable),
+            (rule("OPTIN"), json!(null), Consent::Given, Consent::Given),
+            (rule("OPTINR"), json!({"provision": [permit]}), Consent::Given, Consent::Given),
+            (rule("OPTIN"), json!({"provision": [deny]}), Consent::Declined, Consent::Declined),
+            (rule("OPTIN"), json!({"period": {"end": "2026-11-20"}}), Consent::Given, Consent::Declined),
+            (rule("OPTIN"), json!({"type": "deny"}), Consent::Declined, Consent::Declined),
+        ] {
+            let newer = json!({"resourceType": "Consent", "status": "active", "dateTime": "2026-11-21",
+                "policyRule": policy, "provision": provision});
+            let mut in_error = newer.clone();
+            in_error["status"] = json!("entered-in-error");
+            let later_yes = consent("active", "permit", "2026-11-22");
+            for (consents, expected) in [
+                (vec![old_yes.clone(), newer.clone()], with_older_yes),
+                (vec![newer.clone()], alone),
+                (vec![newer, later_yes], Consent::Given),
+                (vec![old_yes.clone(), in_error], Consent::Given),
+            ] {
+                assert_eq!(decided(&json!({}), &consents, true), expected, "{consents:?}");
+            }
+        }
+        let mut stateless = old_yes.clone();
+        stateless["status"] = json!(null);
+        assert_eq!(decided(&json!({}), &[stateless], true), Consent::Unreadable);
     }
 
     #[test]

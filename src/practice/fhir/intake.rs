@@ -211,12 +211,15 @@ impl Reader<'_> {
     fn reasons(&self, request: &Value, task: Option<&Value>) -> Vec<Reason> {
         let mut reasons: Vec<Reason> =
             json::list(&request["reasonCode"]).filter_map(|c| reason(ReasonFrom::ReasonCode, c, None)).collect();
-        for reference in json::list(&request["reasonReference"]) {
-            let found = self.known.follow(reference, request).filter(|r| !is_void(r) && self.same_subject(r, request));
-            let display = text(&reference["display"]);
-            let concept = found.map_or(&Value::Null, |r| &r["code"]);
-            reasons.extend(reason(ReasonFrom::Condition, concept, display));
-            reasons.extend(found.into_iter().flat_map(|r| notes(r, ReasonFrom::Condition)));
+        let known = json::list(&request["reasonReference"]).flat_map(|r| self.behind(r, request, |_| true));
+        // What merely goes with the request gives its words; of codes, only those of conditions are reasons.
+        let beside = json::list(&request["supportingInfo"])
+            .filter(|reference| !consent::is_named_by(reference))
+            .flat_map(|r| self.behind(r, request, |found| json::kind(found) == "Condition"));
+        for reason in known.chain(beside) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
         }
         reasons.extend(notes(request, ReasonFrom::Note));
         let instruction = text(&request["patientInstruction"]).map(|t| words(ReasonFrom::Instruction, t));
@@ -226,11 +229,28 @@ impl Reader<'_> {
                 .filter_map(|d| text(&d["text"]))
                 .map(|t| words(ReasonFrom::Instruction, t)),
         );
-        reasons.extend(task.into_iter().flat_map(|t| notes(t, ReasonFrom::Note)));
+        if let Some(task) = task {
+            reasons.extend(json::list(&task["reasonCode"]).filter_map(|c| reason(ReasonFrom::ReasonCode, c, None)));
+            reasons.extend(text(&task["description"]).map(|t| words(ReasonFrom::Note, t)));
+            reasons.extend(notes(task, ReasonFrom::Note));
+        }
         reasons
     }
 
-    /// The rule about contact, out of every word that a reason is read from (a condition's note may hold it).
+    /// What a reference and the resource behind it say: its concept where that counts, the reference's own words where
+    /// they are others, and the notes. What is known to be a mistake, or somebody else's, says nothing.
+    fn behind(&self, reference: &Value, request: &Value, counts: impl Fn(&Value) -> bool) -> Vec<Reason> {
+        let found = self.known.follow(reference, request).filter(|r| !is_void(r) && self.same_subject(r, request));
+        let concept = found.filter(|r| counts(r)).map_or(&Value::Null, |r| &r["code"]);
+        let coded = reason(ReasonFrom::Condition, concept, text(&reference["display"]));
+        let display = text(&reference["display"]).filter(|d| coded.as_ref().is_none_or(|c| c.text != *d));
+        let displayed = display.map(|d| words(ReasonFrom::Condition, d));
+        let noted = found.into_iter().flat_map(|r| notes(r, ReasonFrom::Condition));
+        coded.into_iter().chain(displayed).chain(noted).collect()
+    }
+
+    /// The rule about contact, out of every word that a reason is read from (a condition's note may hold it) and the
+    /// preference on the record.
     fn safe_contact(
         &self,
         request: &Value,
@@ -245,15 +265,9 @@ impl Reader<'_> {
         if coded {
             return SafeContact::Prohibited;
         }
-        // A reference's own words are no reason where the condition has others.
-        let beside = json::list(&request["reasonReference"]).filter_map(|r| text(&r["display"]));
-        let written = reasons.iter().map(|r| r.text.as_str()).chain(beside);
-        let read = contact::read(&written.collect::<Vec<_>>(), person.gender);
-        let preference = || record.and_then(|r| patient::contact_preference(r, self.mappings));
-        match read {
-            SafeContact::Open => preference().map_or(SafeContact::Open, SafeContact::Only),
-            rule => rule,
-        }
+        let written: Vec<&str> = reasons.iter().map(|r| r.text.as_str()).collect();
+        let preference = record.and_then(|r| patient::contact_preference(r, self.mappings));
+        contact::read_with_preference(&written, person.gender, preference)
     }
 
     fn consent(&self, request: &Value, found: &[Found<'_>]) -> Consent {

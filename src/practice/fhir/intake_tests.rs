@@ -304,6 +304,45 @@ fn a_rule_about_contact_is_found_wherever_a_reason_is_read() {
 }
 
 #[test]
+fn what_goes_with_the_request_and_its_task_is_read_for_what_it_says() {
+    let words = "Do not contact her. Husband hits her.";
+    let other = |kind: &str, key: &str, value: Value| json!({"resourceType": kind, "id": "x9", "subject": {"reference": "Patient/p1"}, key: value});
+    let note = || json!([{"text": words}]);
+    let task = |key: &str, value: Value| {
+        json!({"resourceType": "Task", "id": "t1", "status": "requested", "intent": "order",
+            "focus": {"reference": "ServiceRequest/sr1"}, key: value})
+    };
+    for (more, display) in [
+        (other("Condition", "note", note()), None),
+        (other("Condition", "code", json!({"text": words})), None),
+        (other("Observation", "note", note()), None),
+        (other("Condition", "code", json!({"text": "Anxiety"})), Some(words)),
+        (other("Observation", "code", json!({"text": "Wellbeing"})), Some(words)),
+        (task("description", json!(words)), None),
+        (task("reasonCode", json!({"text": words})), None),
+        (task("note", note()), None),
+    ] {
+        let mut changed = request();
+        changed["note"] = json!([]);
+        changed["supportingInfo"] = json!([{"reference": format!("{}/x9", json::kind(&more)), "display": display}]);
+        if json::kind(&more) == "Task" {
+            changed["supportingInfo"] = json!([]);
+        }
+        let mut all = others();
+        all.push(more.clone());
+        let referral = readable(read(changed, Some(patient()), all));
+        assert!(referral.reasons.iter().any(|r| r.text == words), "{more}");
+        assert_eq!(referral.safe_contact, SafeContact::Prohibited, "{more}");
+        assert!(referral.reasons.iter().all(|r| r.text != "Wellbeing"), "{more}");
+    }
+    // Attached twice is said once.
+    let mut twice = request();
+    twice["supportingInfo"] = json!([{"reference": "Condition/c1"}]);
+    let reasons = readable(read(twice, Some(patient()), others())).reasons;
+    assert_eq!(reasons.iter().filter(|r| r.text == "Since the spring.").count(), 1);
+}
+
+#[test]
 fn a_restricting_label_on_request_or_patient_closes_where_the_person_lives() {
     for label in ["R", "V", "REDACTED"] {
         for on_request in [true, false] {

@@ -226,12 +226,12 @@ fn left_practice(resource: &Value, mappings: &Mappings, now: Timestamp) -> bool 
     })
 }
 
-/// How the record says the person prefers to be contacted, in words; none where it says nothing.
-pub(super) fn contact_preference(resource: &Value, mappings: &Mappings) -> Option<String> {
-    let method = json::extensions(resource, &mappings.patient.contact_preference)
+/// The way in which the record says that the person prefers to be contacted ("Letter"); none where it says nothing.
+pub(super) fn contact_preference<'a>(resource: &'a Value, mappings: &Mappings) -> Option<&'a str> {
+    json::list(&resource["extension"])
+        .filter(|e| e["url"] == mappings.patient.contact_preference.as_str())
         .flat_map(|e| json::extensions(e, "PreferredContactMethod"))
-        .find_map(|e| json::words(&e["valueCodeableConcept"]))?;
-    Some(format!("Preferred contact method on the record: {method}"))
+        .find_map(|e| json::words(&e["valueCodeableConcept"]))
 }
 
 #[cfg(test)]

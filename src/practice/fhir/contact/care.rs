@@ -3,7 +3,7 @@
 use super::words::Words;
 use crate::referral::content::Gender;
 
-/// Somebody else reads the messages or answers the phone.
+/// Somebody else reads the messages or answers the phone. Whose gender is not known may be anybody's.
 pub(super) fn overheard(clause: &Words, gender: Option<Gender>) -> bool {
     const WATCHES: &[&str] = &[
         "reads",
@@ -33,8 +33,8 @@ pub(super) fn overheard(clause: &Words, gender: Option<Gender>) -> bool {
         let near = clause.after(i + 1).first(6);
         let other = clause
             .any(who, &["husband", "wife", "partner", "boyfriend", "girlfriend", "ex", "fiance", "perpetrator"])
-            || (clause.any(who, &["he"]) && (gender == Some(Gender::Female) || near.has(&["her"])))
-            || (clause.any(who, &["she"]) && (gender == Some(Gender::Male) || near.has(&["his"])));
+            || (clause.any(who, &["he"]) && (gender != Some(Gender::Male) || near.has(&["her"])))
+            || (clause.any(who, &["she"]) && (gender != Some(Gender::Female) || near.has(&["his"])));
         let channel = [
             "phone",
             "phones",
@@ -103,6 +103,7 @@ pub(super) fn kept_secret(clause: &Words) -> bool {
         let reach = (0..near.len().min(6)).find(|&j| {
             near.any(j, &["know", "knowing", "tell", "telling", "told", "discuss", "aware"])
                 || near.run(j, &["find", "out"])
+                || (near.any(j, &["hear", "learn"]) && near.any(j + 1, &["of", "about", "that"]))
         });
         let Some(j) = reach else { return false };
         let rest = near.after(j + 1);
@@ -111,7 +112,7 @@ pub(super) fn kept_secret(clause: &Words) -> bool {
             return rest.is_empty()
                 || rest.any(0, &["about", "of", "that", "she", "he", "shes", "hes", "yet", "im", "i"]);
         }
-        near.any(j, &["find", "aware"]) || rest.first(4).names_another_person()
+        near.any(j, &["find", "aware", "hear", "learn"]) || rest.first(4).names_another_person()
     })
 }
 

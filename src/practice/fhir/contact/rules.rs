@@ -109,9 +109,14 @@ fn rule(banned: Vec<Means>) -> Finding {
 /// family, is a story and no rule.
 fn no(clause: &Words, i: usize) -> Option<Finding> {
     const STORY: &[&str] =
-        &["gets", "got", "has", "had", "have", "receives", "with", "w", "there", "theres", "is", "owns"];
+        &["gets", "got", "has", "had", "have", "been", "receives", "with", "w", "there", "theres", "is", "owns"];
     const ADJECTIVES: &[&str] = &["phone", "home", "withheld", "cold", "voice", "text", "more", "any", "unexpected"];
     const GOES_ON: &[&str] = &["from", "with", "w", "since", "yet", "credit", "signal", "case", "number"];
+    let near = clause.after(i + 2).first(3);
+    let safe_way = !near.means().is_empty() || near.has(&["contact", "reach", "way", "time"]);
+    if clause.run(i, &["no", "safe"]) && safe_way {
+        return Some(Finding { doubt: true, ..Finding::default() });
+    }
     if !clause.any(i, &["no"]) || (i > 0 && clause.any(i - 1, STORY)) {
         return None;
     }
@@ -120,18 +125,87 @@ fn no(clause: &Words, i: usize) -> Option<Finding> {
     if let Some(j) = noun.filter(|&j| !clause.any(j + 1, GOES_ON)) {
         return Some(rule(clause.means_at(j).into_iter().collect()));
     }
-    if !clause.any(i + 1, &["contact"]) {
+    let contact = i + 1 + usize::from(clause.any(i + 1, &["further", "direct", "more", "any"]));
+    clause.any(contact, &["contact"]).then(|| no_contact(&clause.after(contact + 1))).flatten()
+}
+
+/// What follows "no contact": a means or a place makes a rule, other people a story. "At all", "at present", "until
+/// Monday" or nothing more is for a person: it may mean everybody, or tell of a lonely life.
+fn no_contact(rest: &Words) -> Option<Finding> {
+    const GOES_ON: &[&str] = &[
+        "please",
+        "pls",
+        "at",
+        "by",
+        "via",
+        "on",
+        "in",
+        "until",
+        "till",
+        "unless",
+        "before",
+        "after",
+        "between",
+        "during",
+        "while",
+        "when",
+        "whatsoever",
+        "ever",
+        "now",
+        "today",
+        "yet",
+        "of",
+        "to",
+        "should",
+        "must",
+        "may",
+        "can",
+        "is",
+        "without",
+        "directly",
+        "again",
+        "through",
+    ];
+    let doubt = Finding { doubt: true, ..Finding::default() };
+    let told_of = (0..rest.len()).find(|&j| rest.any(j, &["with", "w", "from", "since"]));
+    if let Some(with) = told_of {
+        let patient = rest.after(with + 1).first(2).has(&["patient", "pt", "client"]);
+        let them = rest.any(with + 1, &["her", "him", "them"]) && rest.len() == with + 2;
+        if rest.any(with, &["with", "w"]) && patient {
+            return Some(Finding { nobody: with == 0, doubt: with > 0, ..Finding::default() });
+        }
+        return (rest.any(with, &["with", "w"]) && them).then_some(doubt);
+    }
+    if rest.any(0, &["by", "via", "on", "at"]) && (!rest.means().is_empty() || rest.has_qualifier()) {
+        return Some(rule(rest.means()));
+    }
+    let for_now = rest.any(0, &["for"]) && rest.any(1, &["now", "the", "time", "any", "a"]);
+    let over_years = rest.any(0, &["in"]) && !rest.any(1, &["any", "writing", "person"]);
+    let goes_on = rest.is_empty() || rest.any(0, GOES_ON) || for_now;
+    (goes_on && !over_years).then_some(doubt)
+}
+
+/// "Contact not safe", "letters are unsafe", "not safe for contact".
+pub(super) fn unsafe_way(clause: &Words) -> Option<Finding> {
+    let at = (0..clause.len())
+        .find(|&i| clause.any(i, &["unsafe"]) || clause.run(i, &["not", "safe"]) || clause.run(i, &["isnt", "safe"]))?;
+    let rest = clause.after(at + 1 + usize::from(!clause.any(at, &["unsafe"])));
+    if rest.any(0, &["to"]) {
+        // `forbidden` reads this.
         return None;
     }
-    if clause.any(i + 2, &["by", "via", "on", "at"]) {
-        return Some(rule(clause.after(i + 2).means()));
+    let from = at.saturating_sub(4);
+    let before = clause.after(from).first(at - from);
+    let named = before.means();
+    if !named.is_empty() && rest.is_empty() {
+        return Some(rule(named));
     }
-    let patient = clause.after(i + 3).first(2).has(&["patient", "pt", "client"]);
-    if clause.any(i + 2, &["with", "w"]) && patient {
-        return Some(Finding { nobody: true, ..Finding::default() });
+    let contact = |words: &Words| words.has(&["contact", "contacting"]);
+    if contact(&before) || (rest.any(0, &["for"]) && contact(&rest)) {
+        let always = rest.is_empty() || (rest.len() == 2 && rest.any(0, &["for"]));
+        return Some(Finding { nobody: always, doubt: !always, ..Finding::default() });
     }
-    let ends = clause.len() == i + 2 || clause.any(i + 2, &["please", "pls"]);
-    ends.then(|| Finding { doubt: true, ..Finding::default() })
+    (!named.is_empty()).then(|| Finding { doubt: true, ..Finding::default() })
 }
 
 /// "Not landline", "never by post", "nothing in writing", "nothing to the house".
@@ -262,6 +336,13 @@ pub(super) fn told(clause: &Words) -> Option<Finding> {
     if clause.after(at + 1).via_the_practice() {
         return Some(Finding { doubt: true, ..Finding::default() });
     }
+    // "Please contact her to arrange a visit" asks for what a referral is anyway.
+    if clause.any(at, &["contact"]) && clause.any(at + 1, &["her", "him", "them", "pt", "patient", "to"]) {
+        let beyond = clause.after(at + 1);
+        if !beyond.names_something() {
+            return None;
+        }
+    }
     rule(clause.after(at).first(4).means())
 }
 
@@ -327,8 +408,8 @@ pub(super) fn preferred(clause: &Words) -> Option<Finding> {
 
 /// "Safe to ring before three", "safe number is her sister's".
 pub(super) fn safe(clause: &Words) -> Option<Finding> {
-    let at =
-        (0..clause.len()).find(|&i| clause.any(i, &["safe"]) && !(i > 0 && clause.any(i - 1, &["not", "isnt"])))?;
+    let at = (0..clause.len())
+        .find(|&i| clause.any(i, &["safe"]) && !(i > 0 && clause.any(i - 1, &["not", "isnt", "no"])))?;
     let to_contact = clause.any(at + 1, &["to"]) && clause.is_contact_verb(at + 2);
     let named = clause.any(at + 1, &["number", "phone", "mobile", "email", "contact"])
         || (clause.any(at + 1, &["time", "times"]) && (0..clause.len()).any(|j| clause.is_contact_verb(j)));

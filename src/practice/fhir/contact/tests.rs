@@ -52,6 +52,12 @@ fn a_plain_rule_is_quoted_word_for_word() {
         ("Use the code word 'library' if phoning.", "Use the code word 'library' if phoning."),
         ("Withhold your number when ringing.", "Withhold your number when ringing."),
         ("Do not leave a msg.", "Do not leave a msg."),
+        ("No contact by letter.", "No contact by letter."),
+        ("No contact at home.", "No contact at home."),
+        ("Letters are not safe.", "Letters are not safe."),
+        ("Safe contact: 0113 496 0222.", "Safe contact: 0113 496 0222."),
+        ("Husband reads her emails, ring her mobile.", "Husband reads her emails, ring her mobile."),
+        ("Partner doesn't know, email only.", "Partner doesn't know, email only."),
     ] {
         assert_eq!(rule(note), SafeContact::Only(words.to_owned()), "{note}");
     }
@@ -71,6 +77,9 @@ fn words_that_say_nobody_may_contact_prohibit() {
         "Does not want to be contacted.",
         "Under no circumstances contact her.",
         "NO CONTACT WITH PATIENT",
+        "Contact not safe.",
+        "Contacting her is unsafe.",
+        "Not safe for contact.",
     ] {
         assert_eq!(rule(note), SafeContact::Prohibited, "{note}");
     }
@@ -97,6 +106,24 @@ fn words_that_hedge_or_contradict_are_for_a_person() {
         "Do not discuss with family.",
         "Partner doesn't know she's coming.",
         "He hasn't told his wife.",
+        "No contact at all please.",
+        "No contact at any time.",
+        "Please make no contact at present.",
+        "No contact until she has moved.",
+        "No further contact for now.",
+        "No contact whatsoever.",
+        "There should be no contact of any kind.",
+        "No contact at all with the patient.",
+        "There is no safe number for her.",
+        "Her son answers the phone and must not hear of this.",
+        "Contact not safe when he is in.",
+        "Only contact her please.",
+        // An hour leads round nobody, nor does a telephone of which nobody says whose.
+        "He checks her phone. Best after 11.",
+        "Partner doesn't know she's coming. Best to ring after 11.",
+        "He reads her messages. Do not call before 11.",
+        "He checks her phone every evening. Text only.",
+        "He reads her emails. No letters.",
     ] {
         assert!(matches!(rule(note), SafeContact::Unclear(_)), "{note}: {:?}", rule(note));
     }
@@ -125,6 +152,9 @@ fn telling_about_telephones_letters_and_silence_is_no_rule() {
         "Letters in large print please. Contact number 0113 496 0222. Only goes out with his wife.",
         "Very careful with money. Nothing in cupboards till pay on 3rd.",
         "She came for a letter: she wants the council to move her.",
+        "No contact at all with his children. No contact in years. There has been no contact at all.",
+        "No contact lenses. No further contact from her ex. The flat is not safe.",
+        "Please contact her to talk it through.",
         "",
     ] {
         assert_eq!(rule(note), SafeContact::Open, "{note}");
@@ -148,5 +178,43 @@ proptest::proptest! {
 #[test]
 fn whose_post_he_collects_depends_on_the_person() {
     assert_eq!(read(&["He collects the post."], Some(Gender::Male)), SafeContact::Open);
-    assert!(matches!(read(&["He collects the post."], Some(Gender::Female)), SafeContact::Unclear(_)));
+    let anybody = [None, Some(Gender::Other), Some(Gender::Unknown)];
+    for (words, own, others) in [
+        ("He collects the post.", Gender::Male, Gender::Female),
+        ("He checks the phone every evening.", Gender::Male, Gender::Female),
+        ("She checks the phone every evening.", Gender::Female, Gender::Male),
+    ] {
+        assert_eq!(read(&[words], Some(own)), SafeContact::Open, "{words}");
+        for gender in anybody.into_iter().chain([Some(others)]) {
+            assert!(matches!(read(&[words], gender), SafeContact::Unclear(_)), "{words} {gender:?}");
+        }
+    }
+}
+
+#[test]
+fn the_preference_on_the_record_adds_to_a_rule_and_never_weakens_one() {
+    let with = |note: &str, method: &str| read_with_preference(&[note], Some(Gender::Female), Some(method));
+    let record = "Preferred contact method on the record:";
+    assert_eq!(with("Lonely.", "Letter"), SafeContact::Only(format!("{record} Letter")));
+    assert_eq!(with("Do not contact her.", "Letter"), SafeContact::Prohibited);
+    for (note, method, agree) in [
+        ("Ring her mobile.", "Telephone", true),
+        ("Do not call before 11.", "Telephone", true),
+        ("Ring her mobile not landline.", "Telephone", true),
+        ("No letters.", "Email", true),
+        ("Email only.", "No telephone contact", true),
+        ("Email only.", "Letter", false),
+        ("Ring her mobile.", "Letter", false),
+        ("Best to ring after 4pm.", "Letter", false),
+        ("No letters.", "Letter", false),
+        ("Please do not phone.", "Telephone", false),
+        ("Ring her mobile.", "No telephone contact", false),
+        ("Ring her mobile.", "Sign language", false),
+        ("He collects the post.", "Telephone", false),
+        ("Careful with letters.", "Letter", false),
+    ] {
+        let both = format!("{note} {record} {method}");
+        let expected = if agree { SafeContact::Only(both) } else { SafeContact::Unclear(both) };
+        assert_eq!(with(note, method), expected, "{note} {method}");
+    }
 }

@@ -229,6 +229,19 @@ impl Words {
         self.has(&["until", "unless", "without", "except", "directly", "till"])
     }
 
+    /// A way, an hour, a condition or somebody: what makes a rule one that can be followed.
+    pub(super) fn names_something(&self) -> bool {
+        const ELSE: &[&str] = &["door", "numbers", "today", "tomorrow", "weekend", "am", "pm", "time"];
+        let somebody = (1..self.len()).any(|i| self.any(i - 1, &["via", "through"]));
+        !self.means().is_empty()
+            || somebody
+            || self.has_qualifier()
+            || self.has_condition()
+            || self.names_another_person()
+            || self.has(ELSE)
+            || (0..self.len()).any(|i| self.starts_with_number(i) || self.0.get(i).is_some_and(|w| w.ends_with("day")))
+    }
+
     pub(super) fn names_another_person(&self) -> bool {
         self.has(&[
             "husband",
