@@ -128,11 +128,11 @@ impl Plan {
                 died: Notify::new(),
             })
         };
-        let once = || alone(current(), run());
+        let worked = || alone(current(), run());
         let (one, other) = match self.0.worked {
-            Worked::Once => return once().await,
-            Worked::Twice => (once().await, once().await),
-            Worked::AtOnce => tokio::join!(once(), once()),
+            Worked::Once => return worked().await,
+            Worked::Twice => (worked().await, worked().await),
+            Worked::AtOnce => tokio::join!(worked(), worked()),
         };
         if one.is_ok() && other.is_ok() {
             lock(&self.0.completed_twice).insert(kind);
