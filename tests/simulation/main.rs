@@ -53,7 +53,7 @@ fn what_is_lost_or_comes_twice_is_noticed() {
     let planted: [(&str, Behind); 3] = [
         ("lost", |stage| drop(stage.practice().put(another(&stage.practice().all("ServiceRequest")[0])))),
         ("created more than once", |stage| {
-            drop(stage.practice().put(another(&stage.practice().all("DocumentReference")[0])))
+            drop(stage.practice().put(another(&stage.practice().all("DocumentReference")[0])));
         }),
         ("mails_lost", |stage| stage.world.mail.clear()),
     ];

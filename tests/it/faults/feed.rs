@@ -47,8 +47,8 @@ async fn a_feed_that_fails_keeps_the_last_good_copy_and_is_told_once() {
     let second_half = rows.split_off(rows.len() / 2);
     for rows in [rows, second_half] {
         let (council, base) = Council::open(many()).await;
-        let there = base.splitn(4, '/').nth(2).unwrap().parse().unwrap();
-        let line = Proxy::before(there).await;
+        let there = base.split('/').nth(2).unwrap().parse().unwrap();
+        let line = Proxy::before(there);
         let plan = Plan::usual().set("directory.sync_every", "30 min").set("directory.feeds.city.kind", "http");
         let world = plan.set("directory.feeds.city.url", line.base_for(&base)).open().await;
         let count = async || world.service.store.services().await.unwrap().len();

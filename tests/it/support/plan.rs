@@ -20,7 +20,9 @@ pub(crate) const SECOND_DUTY: &str = "lead@leeds.example";
 
 /// What is done to a service that was put together and has not started yet.
 #[derive(Clone, Default)]
-pub(super) struct Prepared(Vec<Arc<dyn Fn(&mut Wellbridge) + Send + Sync>>);
+pub(super) struct Prepared(Vec<Arc<Prepare>>);
+
+type Prepare = dyn Fn(&mut Wellbridge) + Send + Sync;
 
 impl Prepared {
     pub(super) fn prepare(&self, service: &mut Wellbridge) {

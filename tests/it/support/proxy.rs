@@ -61,7 +61,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Stands before the server at `there` (`127.0.0.1:4711`).
-    pub(crate) async fn before(there: SocketAddr) -> Self {
+    pub(crate) fn before(there: SocketAddr) -> Self {
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = listener.local_addr().unwrap();
         let (line, asked) = watch::channel(Line::Good);
@@ -88,7 +88,7 @@ impl Proxy {
     }
 }
 
-/// With SO_REUSEADDR, so that the port can be taken again at once.
+/// With `SO_REUSEADDR`, so that the port can be taken again at once.
 fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -154,13 +154,13 @@ async fn serve(mut client: TcpStream, there: SocketAddr, line: Line) -> std::io:
         Line::Refused => Ok(()),
         Line::Silent => swallow(&mut client).await,
         Line::Says(bytes) => {
-            let _ = client.read(&mut [0; 16 * 1024]).await?;
+            let _ = client.read(&mut vec![0; 16 * 1024]).await?;
             client.write_all(&bytes).await?;
             client.shutdown().await?;
             swallow(&mut client).await
         }
         Line::Floods(head) => {
-            let _ = client.read(&mut [0; 16 * 1024]).await?;
+            let _ = client.read(&mut vec![0; 16 * 1024]).await?;
             client.write_all(&head).await?;
             let spaces = vec![b' '; 1 << 20];
             for _ in 0..FLOOD >> 20 {
@@ -175,7 +175,7 @@ async fn serve(mut client: TcpStream, there: SocketAddr, line: Line) -> std::io:
 }
 
 async fn swallow(client: &mut TcpStream) -> std::io::Result<()> {
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = vec![0; 16 * 1024];
     while client.read(&mut buffer).await? > 0 {}
     Ok(())
 }
@@ -189,7 +189,7 @@ async fn hand_on(
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(there).await?;
     server.set_nodelay(true)?;
-    let (mut from_client, mut from_server) = ([0; 16 * 1024], [0; 16 * 1024]);
+    let (mut from_client, mut from_server) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
     loop {
         tokio::select! {
             read = client.read(&mut from_client) => match read? {

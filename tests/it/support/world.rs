@@ -115,9 +115,9 @@ pub(crate) struct World {
 }
 
 impl Lines {
-    async fn before(fhir: &str, mail: std::net::SocketAddr) -> Self {
-        let practice = fhir.splitn(4, '/').nth(2).unwrap().parse().unwrap();
-        Self { practice: Proxy::before(practice).await, mail: Proxy::before(mail).await }
+    fn before(fhir: &str, mail: std::net::SocketAddr) -> Self {
+        let practice = fhir.split('/').nth(2).unwrap().parse().unwrap();
+        Self { practice: Proxy::before(practice), mail: Proxy::before(mail) }
     }
 }
 
@@ -143,7 +143,7 @@ impl World {
         if let Some(wire) = &wire {
             set(&mut settings, "practices.burton-croft.fhir", wire.base().into());
         }
-        let lines = if plan.bad_lines { Some(Lines::before(fhir, mail.address()).await) } else { None };
+        let lines = if plan.bad_lines { Some(Lines::before(fhir, mail.address())) } else { None };
         if let Some(lines) = &lines {
             set(&mut settings, "practices.burton-croft.fhir", lines.practice.base_for(fhir).into());
             set(&mut settings, "mail.port", i64::from(lines.mail.port()).into());
