@@ -39,11 +39,6 @@ pub(crate) fn is_postgres(world: &World) -> bool {
     world.database().starts_with("postgres")
 }
 
-async fn sql(world: &World, text: String) {
-    // A statement of a test lives as long as the test does.
-    world.past_the_store(Box::leak(text.into_boxed_str())).await;
-}
-
 /// Waits until nothing is left to be done now by the story's clock.
 pub(crate) async fn drain(world: &World) {
     let drained = async {
@@ -73,7 +68,7 @@ async fn in_story_time(world: &World) {
     let machine = wellbridge::clock::Clock::System.now();
     let ahead = world.clock.now().duration_since(machine).as_secs();
     let text = if is_postgres(world) { POSTGRES } else { SQLITE };
-    sql(world, text.replace("AHEAD", &ahead.to_string())).await;
+    world.past_the_store(&text.replace("AHEAD", &ahead.to_string())).await;
 }
 
 /// What the dead process was doing is anybody's again. SQLite's store does that by itself when it is opened.
@@ -117,7 +112,7 @@ pub(crate) async fn refuse(world: &World, table: Table) {
              begin select raise(abort, 'disk I/O error'); end"
         )
     };
-    sql(world, text).await;
+    world.past_the_store(&text).await;
 }
 
 /// It takes everything again.
@@ -128,6 +123,6 @@ pub(crate) async fn mend(world: &World) {
         } else {
             format!("drop trigger if exists refused_{table}")
         };
-        sql(world, text).await;
+        world.past_the_store(&text).await;
     }
 }

@@ -1,7 +1,10 @@
 //! A PostgreSQL database for one test, where `WELLBRIDGE_TEST_POSTGRES` names a server on which databases may be made
-//! (`tests/run` starts one): a copy of one that was brought up to date once, dropped when the test is done.
+//! (`tests/run` starts one): a copy of one that was brought up to date once, dropped when the test
+//! is done (or, where the process ends at once, left to whoever ends the server).
 
 use std::str::FromStr as _;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
@@ -59,16 +62,24 @@ impl Database {
     }
 }
 
+/// As long as a drop may hold up the story that it ends.
+const A_WHILE: Duration = Duration::from_secs(1);
+
 impl Drop for Database {
     fn drop(&mut self) {
         let drop = format!("drop database if exists {} with (force)", self.name);
         let server = self.server.clone();
+        let (done, told) = mpsc::channel();
         // A drop is not asynchronous, and the test's own runtime may be the one that runs it.
-        let dropped = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { connect(&server).await.execute(AssertSqlSafe(drop)).await.map(|_| ()) })
+            let dropped =
+                runtime.block_on(async { connect(&server).await.execute(AssertSqlSafe(drop)).await.map(|_| ()) });
+            let _ = done.send(dropped.is_ok());
         });
-        if !matches!(dropped.join(), Ok(Ok(()))) {
+        // PostgreSQL drops nothing before every connection that is being opened is open: stories that are told side by side
+        // by one task would wait for it, and it for them, until the server loses patience with their connections.
+        if told.recv_timeout(A_WHILE) == Ok(false) {
             eprintln!("{} was left behind on the server", self.name);
         }
     }
