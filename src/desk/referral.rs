@@ -34,11 +34,11 @@ pub(super) async fn show(
 ) -> Result<Html<String>, PageError> {
     let standing = who.standing(&app, &id).await?;
     let (id, now) = (standing.episode.id, app.now());
-    let mut tx = app.service.store.begin().await?;
-    tx.audit(&standing.episode.programme, Some(id), who.user().as_str(), "opened the referral", now).await?;
-    tx.open_alerts_of(id, who.user(), now).await?;
     let store = &app.service.store;
     let content = store.content(id).await?;
+    let mut tx = store.begin().await?;
+    tx.audit(&standing.episode.programme, Some(id), who.user().as_str(), "opened the referral", now).await?;
+    tx.open_alerts_of(id, who.user(), now).await?;
     if standing.episode.is_open() && content.is_some() {
         // What she sees is what was read last; the practice is asked now, so that what she does next is done on more.
         tx.enqueue(ReadAgain { referral: id }, queue::once()).await?;

@@ -336,14 +336,16 @@ pub(crate) fn mail_timeout(service: &Wellbridge) -> Duration {
 
 async fn queue_first_ticks(service: &Wellbridge) -> Result<(), StoreError> {
     let now = service.clock.now();
+    let (failing, feeds) = (service.store.failing_edges().await?, service.store.feeds().await?);
     let mut tx = service.store.begin().await?;
-    edge::forget_gone(&mut tx, service).await?;
+    edge::forget_gone(&mut tx, service, &failing).await?;
     for practice in service.settings.practices.keys() {
         poll::queue_tick(&mut tx, service, practice, now).await?;
     }
     tick::queue(&mut tx, now).await?;
-    for feed in service.settings.feeds.keys() {
-        sync::queue_if_never_synced(&mut tx, service, feed, now).await?;
+    for feed in service.settings.feeds.values() {
+        let synced = feeds.iter().find(|known| known.id == feed.id).and_then(|known| known.synced);
+        sync::queue_first(&mut tx, feed, synced, now).await?;
     }
     tx.commit().await
 }
@@ -389,19 +391,20 @@ pub(crate) fn is_blip(error: &EffectError, attempt: Attempt) -> bool {
 /// Something about a referral was given up: a person is told, and not once more for each further job about the same
 /// referral while nobody has opened it.
 pub(crate) async fn tell_given_up(
-    service: &Wellbridge,
     tx: &mut Tx,
     programme: &ProgrammeId,
     referral: ReferralId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let alerts = service.store.alerts_of(referral).await?;
+    let alerts = tx.alerts_of(referral).await?;
     if !alerts.iter().any(|alert| alert.kind == Alert::GivenUp && alert.opened.is_none()) {
         tx.raise(programme, Some(referral), Alert::GivenUp, now).await?;
     }
     Ok(())
 }
 
+#[cfg(test)]
+mod alone_tests;
 #[cfg(test)]
 mod edge_tests;
 #[cfg(test)]

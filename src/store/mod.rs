@@ -43,7 +43,7 @@ use riverqueue::{Client, ClientBuilder, InsertOpts, JobArgs};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{Account, AccountSession};
-pub use alerts::AlertRow;
+pub use alerts::{AlertRow, FailingEdge};
 pub use copy::{Copied, CopiedTable, copy};
 pub use edge::{Edge, Whose};
 pub use feeds::FeedRow;
