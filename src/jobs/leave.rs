@@ -3,7 +3,8 @@
 //!
 //! SMTP cannot promise more. Where a first copy may have left, the second one's answer in the ledger of mails says so.
 
-use super::{Attempt, JobError, TELLING, edge_failed};
+use super::runner::TELLING;
+use super::{Attempt, JobError, edge_failed};
 use crate::effect::EffectError;
 use crate::partner::smtp_reply::MailError;
 use crate::service::Wellbridge;
