@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::SignedDuration;
 
 use super::accounts;
-use super::session::{COOKIE, SignedIn};
+use super::session::{COOKIE, Sent, SignedIn};
 use crate::random;
 use crate::referral::UserId;
 use crate::web::pages::{self, fill};
@@ -81,10 +81,9 @@ pub(super) async fn sign_in(State(app): State<App>, _: Visitor, posted: Posted) 
 }
 
 /// POST: ends this session.
-pub(super) async fn sign_out(State(app): State<App>, who: SignedIn, posted: Posted) -> Result<Response, PageError> {
-    who.check(&posted)?;
+pub(super) async fn sign_out(State(app): State<App>, sent: Sent) -> Result<Response, PageError> {
     let mut tx = app.service.store.begin().await?;
-    tx.end_session(&who.session).await?;
+    tx.end_session(&sent.who.session).await?;
     tx.commit().await?;
     Ok(with_cookie(&app, "", 0))
 }

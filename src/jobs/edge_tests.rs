@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use riverqueue::{InsertOpts, JobArgs, RunHandle};
 use serde::{Deserialize, Serialize};
 
+use super::start::{Kinds, client};
 use super::*;
 use crate::clock::Clock;
 use crate::referral::PracticeId;

@@ -42,7 +42,7 @@ use jiff::Timestamp;
 use riverqueue::{Client, ClientBuilder, InsertOpts, JobArgs};
 
 pub use accounts::{Account, AccountSession};
-pub use alerts::AlertRow;
+pub use alerts::{AlertRow, FailingEdge};
 pub use copy::{Copied, CopiedTable, copy};
 pub use edge::{Edge, Whose};
 pub use feeds::FeedRow;

@@ -16,6 +16,8 @@ mod expiry_tests;
 mod kept_tests;
 mod page;
 mod person;
+#[cfg(test)]
+mod person_tests;
 mod reply;
 mod tell;
 #[cfg(test)]
