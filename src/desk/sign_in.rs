@@ -58,7 +58,7 @@ pub(super) async fn sign_in(State(app): State<App>, _: Visitor, posted: Posted) 
     visitor::knock(&app, &door, QUARTER, app.service.settings.limits.sign_in_tries).await?;
     let account = app.service.store.account(&UserId::new(user.clone())).await?;
     let turn = tokio::time::timeout(TURN, Arc::clone(&app.hashing).acquire_owned()).await;
-    let turn = turn.map_err(|_| PageError::TooMany(BUSY))?.map_err(PageError::internal)?;
+    let turn = turn.map_err(|_| PageError::too_many(BUSY))?.map_err(PageError::internal)?;
     let checked = tokio::task::spawn_blocking(move || {
         // Given back when the work is done, also where nobody waits for it any more.
         let _turn = turn;

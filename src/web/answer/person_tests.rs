@@ -80,6 +80,7 @@ async fn only_so_many_codes_are_mailed_in_an_hour_and_two_clicks_are_one() {
     let seen = world.fill_in(&link, &action, &[], "").await;
     assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(seen.headers.contains_key("retry-after"));
+    assert!(seen.body.contains("try again in 50 minutes") && seen.body.contains("does not wait"), "{}", seen.body);
 }
 
 #[tokio::test]
