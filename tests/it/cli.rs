@@ -120,7 +120,7 @@ fn check_names_every_connection_that_does_not_answer_and_leaves_nothing_behind()
 }
 
 #[test]
-fn check_says_that_the_bank_holidays_run_out() {
+fn check_and_the_service_say_that_the_bank_holidays_run_out() {
     let folder = Folder::with(&format!("bank_holidays = \"old.toml\"\n{}", settings()));
     std::fs::write(folder.0.join("old.toml"), "from = \"2024-01-01\"\nuntil = \"2025-12-31\"\n[days]\n").unwrap();
     let ended = folder.run(&["check", "--json"]);
@@ -128,6 +128,14 @@ fn check_says_that_the_bank_holidays_run_out() {
     let line = lines.as_array().unwrap().iter().find(|line| line["what"] == "bank holidays").unwrap();
     assert_eq!((ended.code, &line["well"]), (Some(1), &Value::from(false)), "{line}");
     assert!(line["said"].as_str().unwrap().contains("2025-12-31"), "{line}");
+    let log = std::fs::File::create(folder.0.join("log")).unwrap();
+    let mut child = folder.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    terminate(&child);
+    assert_eq!(code_within(&mut child, 30, |_| ()), Some(0));
+    let log = std::fs::read_to_string(folder.0.join("log")).unwrap();
+    let line = log.lines().find(|line| line.contains("bank holidays run out")).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("WARN") && line.contains("2025-12-31"), "{line}");
 }
 
 #[test]
