@@ -15,6 +15,7 @@ pub mod referral;
 // The edges: adapters that speak to the world.
 pub mod partner;
 pub mod practice;
+mod tls;
 
 // The service around them.
 pub mod cli;

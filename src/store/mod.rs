@@ -35,7 +35,7 @@ mod verify;
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -126,7 +126,8 @@ const APPLIED: &str = "select version from _sqlx_migrations order by version";
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
-    client: Arc<OnceLock<Client>>,
+    /// The one that works jobs as well, from when it does until the store is closed.
+    client: Arc<RwLock<Option<Client>>>,
     insert_only: Client,
     /// How other replicas know this process.
     replica: String,
@@ -144,7 +145,7 @@ impl Store {
     fn over(pool: Pool, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
         let insert_only = builder(&pool).allow_unregistered_job_kinds().build()?;
         let replica = random::uuid().simple().to_string();
-        Ok(Self { pool, client: Arc::new(OnceLock::new()), insert_only, replica, lock })
+        Ok(Self { pool, client: Arc::default(), insert_only, replica, lock })
     }
 
     /// Begins the one kind of write transaction there is.
@@ -153,7 +154,7 @@ impl Store {
             Pool::Sqlite(doors) => Transaction::Sqlite(riverqueue::database::begin_sqlite_write(&doors.write).await?),
             Pool::Postgres(doors) => Transaction::Postgres(riverqueue::database::begin_postgres(&doors.write).await?),
         };
-        Ok(Tx { inner, client: self.client().clone() })
+        Ok(Tx { inner, client: self.client() })
     }
 
     /// Answers a trivial question, about the queue's own table: `readyz`.
@@ -174,12 +175,13 @@ impl Store {
     /// Makes `client`, which works jobs as well, the one that inserts them: it then wakes at once.
     pub(crate) fn use_client(&self, client: Client) {
         // A second call would mean two sets of workers in one process; the first stays.
-        let _ = self.client.set(client);
+        self.client.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(client);
     }
 
     /// River's client.
-    pub(crate) fn client(&self) -> &Client {
-        self.client.get().unwrap_or(&self.insert_only)
+    pub(crate) fn client(&self) -> Client {
+        let working = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        working.as_ref().unwrap_or(&self.insert_only).clone()
     }
 
     /// Makes every job that is due at `now` (by a clock that was moved) available at once: the demo's "next day", and
@@ -197,6 +199,9 @@ impl Store {
     /// Closes every connection and gives the data directory back; what was committed is on disk.
     pub async fn close(&self) {
         self.pool.close().await;
+        // Its workers hold the service, and the service this store: none of them would ever be freed.
+        let working = self.client.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(working);
         if let Some(lock) = &self.lock {
             // It ends with the process at the latest.
             let _ = lock.unlock();

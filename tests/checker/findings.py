@@ -204,6 +204,8 @@ def tasks_untrue(world):
             found.append(f"{id_}: no Task says where it stands")
             continue
         says, ended = task["status"], row["state"] in ("withdrawn", "closed")
+        if ended and says == "cancelled" and not is_cancelled_by_us(task):
+            continue  # The practice cancelled it after the end: that is final, and theirs to say.
         finished = any(word(n["state"]) == "closed" and detail(n["state"]) in ("finished", "met-by-coordinator") for n in needs)
         wrong = (
             (ended and finished and says != "completed")
@@ -214,6 +216,10 @@ def tasks_untrue(world):
         if wrong:
             found.append(f"{id_}: it is {row['state']}, its Task says {says}")
     return found
+
+
+def is_cancelled_by_us(task):
+    return any(name.startswith(OURS) and name.endswith(".ended") for name in our_names(task))
 
 
 # ---- mails ----------------------------------------------------------------------------------------------------------

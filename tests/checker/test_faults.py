@@ -207,6 +207,13 @@ class Faults(unittest.TestCase):
         self.world.record["Task"][0]["status"] = "in-progress"
         self.finds("tasks_untrue")
 
+    def test_a_task_that_the_practice_cancelled_after_the_end_is_theirs_and_one_that_we_cancelled_is_not(self):
+        task = self.world.record["Task"][0]
+        task["status"] = "cancelled"
+        self.is_well()
+        task["identifier"].append({"system": OURS + "episode", "value": "alder.ended"})
+        self.finds("tasks_untrue")
+
     # ---- mails ----
 
     def copy_of_the_first_offer(self, after):

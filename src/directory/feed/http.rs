@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{BadService, Envelope, service};
-use crate::{directory::Service, effect::EffectError, referral::ServiceId};
+use crate::{directory::Service, effect::EffectError, referral::ServiceId, tls};
 
 /// A page of a list or one service; real ones are far below.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -118,6 +118,11 @@ impl Feed {
     async fn get(&self, url: Url) -> Result<Value, EffectError> {
         let answer = self.client.get(url).header("accept", "application/json").send().await;
         let answer = answer.map_err(|e| {
+            if tls::error_behind(&e).is_some_and(tls::is_bad_certificate) {
+                let why = "the directory shows a certificate that cannot be trusted: look at the certificate, at the name in \
+                           its address, and at the authorities that this machine knows";
+                return EffectError::NeedsPerson { why: why.to_owned() };
+            }
             let how = if e.is_timeout() { "did not answer in time" } else { "could not be reached" };
             EffectError::retry(format!("the directory {how}"))
         })?;

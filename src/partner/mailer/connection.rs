@@ -1,6 +1,6 @@
 //! One connection to the mail server, step by step, each failure said as a [`Trouble`].
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, time::Duration};
 
 use lettre::{
     Address,
@@ -18,6 +18,7 @@ use super::{Server, SmtpAnswer};
 use crate::{
     partner::smtp_reply::{Reply, Stage, Trouble},
     settings::{MailAuth, MailTls, mail::SignIn, web::is_loopback_host},
+    tls,
 };
 
 /// TLS from the first byte (RFC 8314, 3.3).
@@ -151,11 +152,8 @@ fn trouble(why: &lettre::transport::smtp::Error) -> Trouble {
         let words = why.source().map(ToString::to_string).unwrap_or_default();
         return Trouble::Reply(Reply::new(code.into(), &words));
     }
-    if let Some(tls) = tls_error(why) {
-        return match tls {
-            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Trouble::Certificate,
-            _ => Trouble::NoTls,
-        };
+    if let Some(error) = tls::error_behind(why) {
+        return if tls::is_bad_certificate(error) { Trouble::Certificate } else { Trouble::NoTls };
     }
     if why.is_tls() {
         Trouble::NoTls
@@ -166,21 +164,4 @@ fn trouble(why: &lettre::transport::smtp::Error) -> Trouble {
     } else {
         Trouble::Lost
     }
-}
-
-/// The TLS library's own error inside an I/O error inside lettre's.
-fn tls_error(why: &lettre::transport::smtp::Error) -> Option<&rustls::Error> {
-    let mut source = why.source();
-    while let Some(error) = source {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            && let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        {
-            return Some(tls);
-        }
-        source = error.source();
-    }
-    None
 }

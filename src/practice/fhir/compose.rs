@@ -165,16 +165,19 @@ impl About<'_> {
     fn documents(&self, filing: &ClinicalFiling) -> Vec<Entry> {
         let message = &filing.message;
         let sensitive = if message.sensitive { Some(&self.mappings.write.sensitive) } else { None };
-        let general = message_text(filing).map(|text| self.document(filing, &text, "message", sensitive));
+        let general =
+            message_text(filing).map(|text| self.of_filing(filing, self.document(filing, &text, sensitive), "message"));
         let risks = message.risks.as_deref().map(str::trim).filter(|r| !r.is_empty());
+        // Both filings of an offer bring a risk that was known at the first: the same words are written once an episode.
         let risks = risks.map(|risks| {
             let text = format!("{TITLE}\n\nRisks\n{risks}\n");
-            self.document(filing, &text, "risks", Some(&self.mappings.write.sensitive))
+            let document = self.document(filing, &text, Some(&self.mappings.write.sensitive));
+            self.of_episode(filing, document, &format!("risks.{}", intake::hash(risks)))
         });
         general.into_iter().chain(risks).collect()
     }
 
-    fn document(&self, filing: &ClinicalFiling, text: &str, part: &str, label: Option<&Code>) -> Entry {
+    fn document(&self, filing: &ClinicalFiling, text: &str, label: Option<&Code>) -> Value {
         let at = filing.occurred.to_string();
         let mut resource = json!({
             "resourceType": "DocumentReference",
@@ -199,7 +202,7 @@ impl About<'_> {
             resource["meta"] = json!({"security": [coding]});
             resource["securityLabel"] = json!([{"coding": [coding]}]);
         }
-        self.of_filing(filing, resource, part)
+        resource
     }
 
     /// 871731000000106, once an episode.

@@ -92,6 +92,22 @@ fn risks_lie_in_a_document_of_their_own_under_a_restricting_label() {
 }
 
 #[test]
+fn a_risk_that_both_filings_of_an_offer_bring_is_one_document_and_further_words_are_another() {
+    let document = |id: &str, risks: &str| {
+        let mut filing = filing(Moment::Started, Sharing::Full);
+        filing.id = id.parse().unwrap();
+        filing.message.risks = Some(risks.to_owned());
+        composed(&filing, false).remove(3)
+    };
+    let [first, second] = ["0190a5d3-7c00-7000-8000-000000000001", "0190a5d3-7c00-7000-8000-000000000002"];
+    let started = document(first, "Fell once on the stairs");
+    assert!(text(&started).contains("Fell once"));
+    assert_eq!(document(second, "Fell once on the stairs").unless, started.unless);
+    assert_ne!(document(second, "Fell once on the stairs\nFell again").unless, started.unless);
+    assert!(!started.unless.contains("Fell"), "no words in a header");
+}
+
+#[test]
 fn codes_only_files_neither_a_word_nor_a_score() {
     let entries = composed(&filing(Moment::Started, Sharing::CodesOnly), false);
     assert_eq!(kinds(&entries), ["Procedure", "Provenance"]);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use reqwest::{Response, StatusCode, header};
 
 use crate::effect::EffectError;
+use crate::tls;
 
 /// What went wrong with one request, where the caller may know better than to give up.
 #[derive(Debug)]
@@ -86,6 +87,13 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 
 /// A connection or an answer lost: nothing happened before the request was sent, anything may have happened after.
 pub(super) fn lost(error: &reqwest::Error, sort: Sort) -> Fault {
+    if tls::error_behind(error).is_some_and(tls::is_bad_certificate) {
+        return Fault::Effect(EffectError::NeedsPerson {
+            why: "the practice's system shows a certificate that cannot be trusted: look at the certificate, at the name in \
+                  its base, and at the authorities that this machine knows"
+                .to_owned(),
+        });
+    }
     let why = if error.is_connect() {
         return Fault::Effect(EffectError::retry("the practice's system cannot be reached"));
     } else if error.is_timeout() {

@@ -1,5 +1,5 @@
-//! Faults, on purpose: what the edges of the service do on bad days, as a table ([`practice`], [`mail`], [`feed`]); and
-//! every step of every job failing in turn ([`steps`]).
+//! Faults, on purpose: what the edges of the service do on bad days, as a table ([`practice`], [`mail`], [`feed`],
+//! [`tls`]); and every step of every job failing in turn ([`steps`]).
 //!
 //! Each row of a table says what a referral does while the fault lasts, whom it is told to and when. Then the edge is
 //! healed, and the referral comes to the end of what the fault kept it from, once; the failing was told once and is over.
@@ -10,6 +10,7 @@ mod feed;
 mod mail;
 mod practice;
 mod steps;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;

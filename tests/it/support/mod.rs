@@ -10,5 +10,6 @@ pub(crate) mod proxy;
 pub(crate) mod record;
 pub(crate) mod story;
 pub(crate) mod terminal;
+pub(crate) mod tls;
 pub(crate) mod wire;
 pub(crate) mod world;

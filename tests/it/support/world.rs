@@ -344,6 +344,12 @@ impl World {
         self.drain().await;
     }
 
+    /// Somebody corrects the settings, and the process starts again with them.
+    pub(crate) async fn restart_with(&mut self, key: &str, value: &str) {
+        set(&mut self.settings, key, value.into());
+        self.restart().await;
+    }
+
     /// The process dies where it stands, without a word: what it was doing is never done.
     pub(crate) async fn dies(&mut self) {
         let Some(mut running) = self.running.take() else { return };
