@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::civil::Date;
 use serde::Serialize;
 
 use super::{Outcome, output, settings};
@@ -11,7 +10,6 @@ use crate::clock::Clock;
 use crate::jobs::sync;
 use crate::partner::templates::Templates;
 use crate::service::assemble;
-use crate::settings::deadlines::BankHolidays;
 use crate::settings::{Database, Mode, Programme, Settings};
 use crate::store::Store;
 
@@ -25,9 +23,6 @@ pub(super) struct Check {
     #[arg(long)]
     json: bool,
 }
-
-/// Bank holidays must be known for so many days to come.
-const HOLIDAYS_AHEAD: i32 = 90;
 
 /// One line.
 #[derive(Debug, Serialize)]
@@ -85,7 +80,9 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
         lines.add(format!("programme {}", programme.id), Ok(mode_in_words(programme)));
         lines.add(format!("duty address of {}", programme.id), Ok(duty_in_words(programme)));
     }
-    lines.add("bank holidays", bank_holidays(&settings.bank_holidays, Clock::System.today()));
+    let known = &settings.bank_holidays;
+    let until = format!("known until {}", known.covers_until());
+    lines.add("bank holidays", known.running_out(Clock::System.today()).map_or(Ok(until), Err));
     lines.add("templates", templates(settings));
     lines.add("mappings", mappings(settings));
     lines.add("database", database(settings).await);
@@ -105,16 +102,6 @@ async fn everything(lines: &mut Lines, settings: &Settings) {
         });
         lines.add(format!("feed {}", feed.id), said.map_err(|e| e.to_string()));
     }
-}
-
-/// Deadlines are counted with them: a file that soon ends must be replaced in time.
-fn bank_holidays(known: &BankHolidays, today: Date) -> Result<String, String> {
-    let until = known.covers_until();
-    let days = today.until(until).map_or(0, |span| span.get_days());
-    if days < HOLIDAYS_AHEAD {
-        return Err(format!("known only until {until}: name a newer file with `bank_holidays`, or update wellbridge"));
-    }
-    Ok(format!("known until {until}"))
 }
 
 /// The choice between a coordinator and the machine, explained.
@@ -172,27 +159,4 @@ async fn database(settings: &Settings) -> Result<String, String> {
 async fn mail(settings: &Settings) -> Result<String, String> {
     let mailer = assemble::mailer(settings).map_err(|e| e.to_string())?;
     mailer.check().await.map_err(|e| e.effect.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bank_holidays_that_run_out_within_a_quarter_are_not_well() {
-        let known = BankHolidays::from_toml("from = \"2026-01-01\"\nuntil = \"2027-01-31\"\n[days]\n").unwrap();
-        for (today, well) in [
-            ("2026-01-01", true),
-            ("2026-11-02", true),
-            ("2026-11-03", false),
-            ("2027-01-31", false),
-            ("2028-01-01", false),
-        ] {
-            let said = bank_holidays(&known, today.parse().unwrap());
-            assert_eq!(said.is_ok(), well, "{today}: {said:?}");
-            let (Ok(words) | Err(words)) = said;
-            assert!(words.contains("2027-01-31"), "{words}");
-            assert!(well || words.contains("`bank_holidays`"), "what to do: {words}");
-        }
-    }
 }

@@ -30,7 +30,7 @@ Examples:
   wellbridge referrals list --state held
 
 Exit codes:
-  0  done, and all is well
+  0  done, and all is well (also where nobody reads on: `| head`)
   1  done, but something is not well (a check failed, a referral cannot be read, the ledger disagrees, …)
   2  not done: wrong arguments, unusable settings, a file or server that cannot be reached
 
@@ -140,7 +140,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Ledger(ledger) => ledger.run(settings(config)?).await,
         Command::User(user) => user.run(settings(config)?).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "wellbridge", &mut std::io::stdout());
+            // By way of memory: it panics where what it writes to has been closed.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "wellbridge", &mut script);
+            output::say(String::from_utf8_lossy(&script).trim_end());
             Ok(Outcome::Well)
         }
     }

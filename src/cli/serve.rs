@@ -21,6 +21,9 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<Outcome> {
     start_logging();
     let listen = settings.web.listen;
     let service = Arc::new(assemble::service(settings, Clock::System).await?);
+    if let Some(why) = service.settings.bank_holidays.running_out(service.clock.today()) {
+        tracing::warn!("the bank holidays run out, and deadlines would be counted without them: {why}");
+    }
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}: is another program there? Set web.listen or WELLBRIDGE__WEB__LISTEN")
     })?;

@@ -1,25 +1,24 @@
 //! Asking a service, and taking back a request that should never have been made. Words to a partner are read for
 //! whatever would tell who the person is before they leave; a partner that nobody confirmed is asked by nobody.
 
-use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::{Query, State};
+use axum::response::{Html, Response};
 use serde::Deserialize;
 
-use super::act::{Form, after, back, problem, put_words, record};
+use super::act::{Deed, Form, problem};
 use super::identifiers;
 use super::needs::candidate_view;
 use super::referral::service_name;
-use super::session::SignedIn;
+use super::session::Hers;
 use super::words;
 use crate::directory::ServiceStatus;
 use crate::matching::Candidate;
 use crate::partner::offering::{self, Asking, OfferError};
 use crate::random;
-use crate::referral::episode::{Actor, NeedState, OfferStatus};
+use crate::referral::episode::{NeedState, OfferStatus};
 use crate::referral::event::Event;
 use crate::referral::{NeedCode, NoteId, OfferId, Patient, ServiceId};
 use crate::store::{NewNote, Standing};
-use crate::web::posted::Posted;
 use crate::web::{App, PageError, need_words};
 
 #[derive(Deserialize)]
@@ -31,11 +30,9 @@ pub(super) struct Wanted {
 /// GET: one service, and room for words to the partner.
 pub(super) async fn offer_form(
     State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
+    Hers { who, standing }: Hers,
     Query(wanted): Query<Wanted>,
 ) -> Result<Html<String>, PageError> {
-    let standing = who.standing(&app, &id).await?;
     let form = form(&app, &standing, &wanted, "").await?;
     form.show(&who, standing.episode.id, None)
 }
@@ -74,39 +71,27 @@ async fn form(app: &App, standing: &Standing, wanted: &Wanted, words: &str) -> R
 }
 
 /// POST: asks.
-pub(super) async fn offer(
-    State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
-    posted: Posted,
-) -> Result<Response, PageError> {
-    who.check(&posted)?;
-    let standing = who.standing(&app, &id).await?;
-    let id = standing.episode.id;
+pub(super) async fn offer(deed: Deed) -> Result<Response, PageError> {
+    let Deed { app, standing, posted, .. } = &deed;
     let wanted = Wanted { need: posted.get("need").to_owned(), service: posted.get("service").to_owned() };
     let words = posted.words("words");
-    let patient = app.service.store.content(id).await?.map_or_else(Patient::default, |c| c.patient);
+    let patient = app.service.store.content(deed.id()).await?.map_or_else(Patient::default, |c| c.patient);
     let told = words.as_deref().map_or_else(Vec::new, |words| identifiers::found(words, &patient));
     let wrong = if told.is_empty() {
-        match ask(&app, &who, &standing, &wanted, words.as_deref()).await {
-            Ok(done) => return Ok(back(id, done).into_response()),
-            Err(OfferError::Store(error)) => return Ok(back(id, after(Err(error), "asked")?).into_response()),
+        match ask(&deed, &wanted, words.as_deref()).await {
+            Ok(done) => return Ok(deed.back(done)),
+            Err(OfferError::Store(error)) => return deed.after(Err(error), "asked"),
             Err(OfferError::NotConfirmed) => problem("confirm", "First confirm this partner’s address and agreement"),
         }
     } else {
         let found = told.join(", ");
         problem("words", format!("These words would tell the partner who the person is ({found}). Write it without."))
     };
-    form(&app, &standing, &wanted, posted.get("words")).await?.again(&who, id, &wrong)
+    deed.again(&form(app, standing, &wanted, posted.get("words")).await?, &wrong)
 }
 
-async fn ask(
-    app: &App,
-    who: &SignedIn,
-    standing: &Standing,
-    wanted: &Wanted,
-    words: Option<&str>,
-) -> Result<&'static str, OfferError> {
+async fn ask(deed: &Deed, wanted: &Wanted, words: Option<&str>) -> Result<&'static str, OfferError> {
+    let Deed { app, who, standing, .. } = deed;
     let (need, id) = (NeedCode::from(wanted.need.as_str()), ServiceId::from(wanted.service.as_str()));
     let directory = app.service.directory();
     let episode = &standing.episode;
@@ -125,8 +110,7 @@ async fn ask(
     let now = app.now();
     let mut tx = app.service.store.begin().await?;
     let note = words.map(|_| NoteId::from_uuid(random::uuid()));
-    let by = Actor::Coordinator(who.user().clone());
-    let asking = Asking { referral: episode.id, need: &need, service, by, note };
+    let asking = Asking { referral: episode.id, need: &need, service, by: deed.by(), note };
     let offer = offering::offer(&mut tx, &app.service, programme, &asking, now).await?;
     if let (Some(id), Some(words)) = (note, words) {
         let author = who.user().as_str();
@@ -148,11 +132,9 @@ pub(super) struct About {
 /// GET: why it should never have been made.
 pub(super) async fn error_form(
     State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
+    Hers { who, standing }: Hers,
     Query(about): Query<About>,
 ) -> Result<Html<String>, PageError> {
-    let standing = who.standing(&app, &id).await?;
     in_error(&app, &standing, &about.offer)?.0.show(&who, standing.episode.id, None)
 }
 
@@ -180,25 +162,15 @@ fn in_error(app: &App, standing: &Standing, offer: &str) -> Result<(Form, OfferI
 }
 
 /// POST: takes it back as an error.
-pub(super) async fn made_in_error(
-    State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
-    posted: Posted,
-) -> Result<Response, PageError> {
-    who.check(&posted)?;
-    let standing = who.standing(&app, &id).await?;
-    let id = standing.episode.id;
-    let words = posted.words("words");
-    let Ok((form, offer)) = in_error(&app, &standing, posted.get("offer")) else {
-        return Ok(back(id, "moved-on").into_response());
+pub(super) async fn made_in_error(deed: Deed) -> Result<Response, PageError> {
+    let Ok((form, offer)) = in_error(&deed.app, &deed.standing, deed.posted.get("offer")) else {
+        return Ok(deed.back("moved-on"));
     };
-    if words.is_none() {
-        return form.again(&who, id, &problem("words", "Write a few words: what went wrong"));
+    if deed.posted.words("words").is_none() {
+        return deed.again(&form, &problem("words", "Write a few words: what went wrong"));
     }
-    let now = app.now();
-    let mut tx = app.service.store.begin().await?;
-    let note = put_words(&mut tx, &who, &standing, ("in-error", words.as_deref()), Some(offer), now).await?;
-    let event = Event::OfferInError { offer, by: Actor::Coordinator(who.user().clone()), note };
-    Ok(back(id, record(tx, id, &event, now, "in-error").await?).into_response())
+    let mut tx = deed.app.service.store.begin().await?;
+    let note = deed.keep_words(&mut tx, "in-error", Some(offer)).await?;
+    let event = Event::OfferInError { offer, by: deed.by(), note };
+    deed.record(tx, &event, "in-error").await
 }

@@ -1,18 +1,17 @@
 //! Deciding about one need: close it in words, put it back for the matcher, keep it back, or support the person herself.
 
-use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::Query;
+use axum::response::{Html, Response};
 use serde::Deserialize;
 
-use super::act::{Form, back, problem, put_words, record};
-use super::session::SignedIn;
+use super::act::{Deed, Form, problem};
+use super::session::Hers;
 use super::words;
 use crate::referral::NeedCode;
-use crate::referral::episode::{Actor, Closed};
+use crate::referral::episode::Closed;
 use crate::referral::event::{Decision, Event};
 use crate::store::Standing;
-use crate::web::posted::Posted;
-use crate::web::{App, PageError, need_words};
+use crate::web::{PageError, need_words};
 
 /// Why a coordinator may close: those that are hers to choose.
 const CLOSINGS: [(&str, Closed); 7] = [
@@ -32,12 +31,9 @@ pub(super) struct About {
 
 /// GET: closing one need.
 pub(super) async fn decide_form(
-    State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
+    Hers { who, standing }: Hers,
     Query(about): Query<About>,
 ) -> Result<Html<String>, PageError> {
-    let standing = who.standing(&app, &id).await?;
     form(&standing, &about.need, "", "")?.show(&who, standing.episode.id, None)
 }
 
@@ -65,39 +61,30 @@ fn form(standing: &Standing, need: &str, how: &str, words: &str) -> Result<Form,
 }
 
 /// POST: closes, puts back, keeps back, or takes it on herself.
-pub(super) async fn decide(
-    State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
-    posted: Posted,
-) -> Result<Response, PageError> {
-    who.check(&posted)?;
-    let standing = who.standing(&app, &id).await?;
-    let id = standing.episode.id;
-    let words = posted.words("words");
+pub(super) async fn decide(deed: Deed) -> Result<Response, PageError> {
+    let posted = &deed.posted;
     let decision = match posted.get("decision") {
         "put-back" => Decision::PutBack,
         "keep-back" => Decision::KeepBack,
         "support" => Decision::SupportHerself,
         "close" => {
             let how = CLOSINGS.iter().find(|(value, _)| *value == posted.get("how")).map(|(_, closed)| *closed);
+            let words = posted.words("words");
             let wrong = match (how, &words) {
                 (None, _) => problem("how-met-by-coordinator", "Choose how it ended"),
                 (_, None) => problem("words", "Write a few words: what was tried, and why it ends"),
                 _ => problem("", ""),
             };
             let (Some(how), Some(_)) = (how, &words) else {
-                let form = form(&standing, posted.get("need"), posted.get("how"), posted.get("words"))?;
-                return form.again(&who, id, &wrong);
+                let form = form(&deed.standing, posted.get("need"), posted.get("how"), posted.get("words"))?;
+                return deed.again(&form, &wrong);
             };
             Decision::Close(how)
         }
         _ => return Err(PageError::BadForm),
     };
-    let now = app.now();
-    let mut tx = app.service.store.begin().await?;
-    let note = put_words(&mut tx, &who, &standing, ("close", words.as_deref()), None, now).await?;
-    let by = Actor::Coordinator(who.user().clone());
-    let event = Event::Decided { need: NeedCode::from(posted.get("need")), decision, by, note };
-    Ok(back(id, record(tx, id, &event, now, "decided").await?).into_response())
+    let mut tx = deed.app.service.store.begin().await?;
+    let note = deed.keep_words(&mut tx, "close", None).await?;
+    let event = Event::Decided { need: NeedCode::from(posted.get("need")), decision, by: deed.by(), note };
+    deed.record(tx, &event, "decided").await
 }

@@ -1,10 +1,10 @@
 //! Looking for a service by its words, where what the matcher found does not do: the coordinator knows better.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Html;
 use serde::Deserialize;
 
-use super::session::SignedIn;
+use super::session::Hers;
 use crate::directory::{Service, ServiceStatus};
 use crate::referral::NeedCode;
 use crate::web::pages::{self, fill};
@@ -23,11 +23,9 @@ pub(super) struct Looked {
 /// GET: services in whose texts every word stands; those with the words in their name first.
 pub(super) async fn show(
     State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
+    Hers { who, standing }: Hers,
     Query(looked): Query<Looked>,
 ) -> Result<Html<String>, PageError> {
-    let standing = who.standing(&app, &id).await?;
     let need = NeedCode::from(looked.need.as_str());
     standing.episode.need(&need).ok_or(PageError::NotFound)?;
     let words: Vec<String> = looked.q.split_whitespace().take(8).map(str::to_lowercase).collect();

@@ -6,14 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
-use super::session::SignedIn;
+use super::session::{Sent, SignedIn};
 use crate::partner::address::EmailAddress;
 use crate::partner::offering::partner_of;
 use crate::partner::plain::Line;
 use crate::referral::{PartnerId, ProgrammeId, ReferralId, ServiceId};
 use crate::store::{Confirmation, Partner};
 use crate::web::pages::{self, fill};
-use crate::web::posted::Posted;
 use crate::web::when::{When, when};
 use crate::web::{App, PageError};
 
@@ -145,8 +144,7 @@ fn page(
 }
 
 /// POST: she has asked them, and this is what was agreed.
-pub(super) async fn confirm(State(app): State<App>, who: SignedIn, posted: Posted) -> Result<Response, PageError> {
-    who.check(&posted)?;
+pub(super) async fn confirm(State(app): State<App>, Sent { who, posted }: Sent) -> Result<Response, PageError> {
     let which = Which {
         programme: posted.get("programme").to_owned(),
         partner: posted.get("partner").to_owned(),

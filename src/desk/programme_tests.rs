@@ -95,6 +95,27 @@ async fn on_every_route_another_programmes_referral_is_not_there() {
 }
 
 #[tokio::test]
+async fn no_form_is_taken_that_was_not_sent_from_a_page_of_her_own_session() {
+    let (world, id, mut fields) = of_leeds().await;
+    let before = (world.episode(id).await, world.service.store.notes(id).await.unwrap().len());
+    fields[0].1 = "guessed".to_owned();
+    // Whoever is not signed in has no session yet that a form could come from.
+    for route in routes().iter().filter(|route| !matches!(**route, "/" | "/sign-in" | "/partners")) {
+        let path = format!("/desk{}", route.replace("{id}", &id.to_string()));
+        let forged = post(&world, &path, &fields, &leeds()).await.status;
+        let unknown = post(&world, &path, &fields, "").await;
+        match *route {
+            "/referral/{id}" | "/referral/{id}/find" => assert_eq!(forged, StatusCode::NOT_FOUND, "only looked at"),
+            _ => {
+                assert_eq!(forged, StatusCode::FORBIDDEN, "{route}");
+                assert_eq!(unknown.location(), "/desk/sign-in", "{route}");
+            }
+        }
+    }
+    assert_eq!((world.episode(id).await, world.service.store.notes(id).await.unwrap().len()), before);
+}
+
+#[tokio::test]
 async fn a_coordinator_settles_and_files_again_nothing_of_another_programme() {
     let (world, id, fields) = of_leeds().await;
     for form in ["settle", "file-again", "decide"] {

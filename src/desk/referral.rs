@@ -1,12 +1,12 @@
 //! One referral: safe contact, the GP's words with what was read in them, each need and who could help, and on the right
 //! what happened. Opening it writes down who looked, stops its alerts and has the practice read again; nothing else.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Html;
 use serde::{Deserialize, Serialize};
 
 use super::marks::{Quote, Stretch, mark};
-use super::session::SignedIn;
+use super::session::Hers;
 use super::timeline;
 use super::words::{self, Tone};
 use crate::matching::Match;
@@ -28,17 +28,15 @@ pub(super) struct After {
 /// GET.
 pub(super) async fn show(
     State(app): State<App>,
-    who: SignedIn,
-    Path(id): Path<String>,
+    Hers { who, standing }: Hers,
     Query(after): Query<After>,
 ) -> Result<Html<String>, PageError> {
-    let standing = who.standing(&app, &id).await?;
     let (id, now) = (standing.episode.id, app.now());
-    let mut tx = app.service.store.begin().await?;
-    tx.audit(&standing.episode.programme, Some(id), who.user().as_str(), "opened the referral", now).await?;
-    tx.open_alerts_of(id, who.user(), now).await?;
     let store = &app.service.store;
     let content = store.content(id).await?;
+    let mut tx = store.begin().await?;
+    tx.audit(&standing.episode.programme, Some(id), who.user().as_str(), "opened the referral", now).await?;
+    tx.open_alerts_of(id, who.user(), now).await?;
     if standing.episode.is_open() && content.is_some() {
         // What she sees is what was read last; the practice is asked now, so that what she does next is done on more.
         tx.enqueue(ReadAgain { referral: id }, queue::once()).await?;

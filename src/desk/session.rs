@@ -1,8 +1,10 @@
-//! Who is at the desk: the signed-in account, by its session cookie; and the token every form must bring back.
+//! Who is at the desk, and what she may touch: the signed-in account ([`SignedIn`]), a form of its own session ([`Sent`]),
+//! a referral of one of its programmes ([`Hers`]). A handler that asks for them can forget none of the three checks.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{RequestExt as _, RequestPartsExt as _};
 
 use crate::referral::{ProgrammeId, ReferralId, UserId};
 use crate::store::{Account, Standing};
@@ -19,10 +21,28 @@ pub(super) struct SignedIn {
     pub(super) session: String,
 }
 
-/// Nobody is signed in (the page is the sign-in page), or the store failed.
+/// A form that she sent, from a page of this very session.
+pub(super) struct Sent {
+    pub(super) who: SignedIn,
+    pub(super) posted: Posted,
+}
+
+/// A referral of one of her programmes; any other is not there.
+pub(super) struct Hers {
+    pub(super) who: SignedIn,
+    pub(super) standing: Standing,
+}
+
+/// Nobody is signed in (the page is the sign-in page), or there is nothing here for her.
 pub(super) enum NotIn {
     SignIn,
     Failed(PageError),
+}
+
+impl From<PageError> for NotIn {
+    fn from(error: PageError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 impl IntoResponse for NotIn {
@@ -39,15 +59,37 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, NotIn> {
         let session = cookie::read(app, &parts.headers, COOKIE).ok_or(NotIn::SignIn)?;
-        let found = app.service.store.session(&session, app.now()).await;
-        let found = found.map_err(|error| NotIn::Failed(error.into()))?.ok_or(NotIn::SignIn)?;
+        let found = app.service.store.session(&session, app.now()).await.map_err(PageError::from)?;
+        let found = found.ok_or(NotIn::SignIn)?;
         Ok(Self { account: found.account, csrf: found.csrf, session })
+    }
+}
+
+impl FromRequest<App> for Sent {
+    type Rejection = NotIn;
+
+    async fn from_request(mut request: Request, app: &App) -> Result<Self, NotIn> {
+        let who = request.extract_parts_with_state::<SignedIn, App>(app).await?;
+        let posted = Posted::from_request(request, app).await?;
+        who.check(&posted)?;
+        Ok(Self { who, posted })
+    }
+}
+
+impl FromRequestParts<App> for Hers {
+    type Rejection = NotIn;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, NotIn> {
+        let who = SignedIn::from_request_parts(parts, app).await?;
+        let Path(id) = parts.extract::<Path<String>>().await.map_err(|_| PageError::NotFound)?;
+        let standing = who.standing(app, &id).await?;
+        Ok(Self { who, standing })
     }
 }
 
 impl SignedIn {
     /// A form of this session's own.
-    pub(super) fn check(&self, posted: &Posted) -> Result<(), PageError> {
+    fn check(&self, posted: &Posted) -> Result<(), PageError> {
         let (sent, own) = (posted.get("csrf").as_bytes(), self.csrf.as_bytes());
         aws_lc_rs::constant_time::verify_slices_are_equal(sent, own).map_err(|_| PageError::Forbidden)
     }

@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::SignedDuration;
 
 use super::accounts;
-use super::session::{COOKIE, SignedIn};
+use super::session::{COOKIE, Sent, SignedIn};
 use crate::random;
 use crate::referral::UserId;
 use crate::web::pages::{self, fill};
@@ -58,7 +58,7 @@ pub(super) async fn sign_in(State(app): State<App>, _: Visitor, posted: Posted) 
     visitor::knock(&app, &door, QUARTER, app.service.settings.limits.sign_in_tries).await?;
     let account = app.service.store.account(&UserId::new(user.clone())).await?;
     let turn = tokio::time::timeout(TURN, Arc::clone(&app.hashing).acquire_owned()).await;
-    let turn = turn.map_err(|_| PageError::TooMany(BUSY))?.map_err(PageError::internal)?;
+    let turn = turn.map_err(|_| PageError::too_many(BUSY))?.map_err(PageError::internal)?;
     let checked = tokio::task::spawn_blocking(move || {
         // Given back when the work is done, also where nobody waits for it any more.
         let _turn = turn;
@@ -81,10 +81,9 @@ pub(super) async fn sign_in(State(app): State<App>, _: Visitor, posted: Posted) 
 }
 
 /// POST: ends this session.
-pub(super) async fn sign_out(State(app): State<App>, who: SignedIn, posted: Posted) -> Result<Response, PageError> {
-    who.check(&posted)?;
+pub(super) async fn sign_out(State(app): State<App>, sent: Sent) -> Result<Response, PageError> {
     let mut tx = app.service.store.begin().await?;
-    tx.end_session(&who.session).await?;
+    tx.end_session(&sent.who.session).await?;
     tx.commit().await?;
     Ok(with_cookie(&app, "", 0))
 }

@@ -175,7 +175,9 @@ pub const fn alert(kind: Alert) -> &'static str {
         Alert::WaitsTooLong => "A referral has waited too long",
         Alert::FilingRefused => "The practice’s system refused a filing",
         Alert::GivenUp => "Something was tried again and again, and given up",
-        Alert::EdgeFailing => "A practice’s system, the mail server or a directory is failing",
+        Alert::EdgeFailing => {
+            "A practice’s system, the mail server or a directory is failing, or the bank holidays run out"
+        }
     }
 }
 

@@ -90,6 +90,7 @@ fn edge_name(app: &App, edge: &Edge) -> String {
         Edge::Practice(..) => "the system".to_owned(),
         Edge::Mail => "the mail server".to_owned(),
         Edge::Feed(_) => "the directory".to_owned(),
+        Edge::BankHolidays => "the list of bank holidays".to_owned(),
         Edge::Job(kind, _) | Edge::Stuck(kind, _) => job_name(kind).to_owned(),
     };
     let practice = edge.practice().map(|id| app.service.practice(id).map_or(id.to_string(), |p| p.name.to_string()));

@@ -72,7 +72,7 @@ impl Effect for SendAlert {
             }
         };
         let mut tx = service.store.begin().await?;
-        leave::taken(&mut tx, service, &self.mail_id(self.step), &answer, again, attempt).await?;
+        leave::taken(&mut tx, &self.mail_id(self.step), &answer, again, attempt).await?;
         tx.alert_told(self.alert).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)
@@ -108,14 +108,13 @@ impl SendAlert {
         programme: &Programme,
         attempt: Attempt,
     ) -> Result<Leave, JobError> {
-        if attempt.number > 1 && self.step != 1 && service.store.mail(&self.mail_id(self.step + 1)).await?.is_some() {
-            let mut tx = service.store.begin().await?;
+        let mut tx = service.store.begin().await?;
+        if attempt.number > 1 && self.step != 1 && tx.mail(&self.mail_id(self.step + 1)).await?.is_some() {
             tx.settle_mail(&self.mail_id(self.step), MailState::Dropped, None, attempt.now).await?;
             tx.commit().await?;
             return Ok(Leave::Sent);
         }
-        let mut tx = service.store.begin().await?;
-        let leave = leave::begin(&mut tx, service, &self.mail(alert, &self.mail_id(self.step)), attempt).await?;
+        let leave = leave::begin(&mut tx, &self.mail(alert, &self.mail_id(self.step)), attempt).await?;
         if alert.kind.escalates() {
             self.queue_next(&mut tx, programme, attempt, self.step + 1, true).await?;
         }

@@ -53,7 +53,7 @@ impl Effect for ChaseOffer {
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
         if let Some(standing) = tx.standing(self.referral).await? {
-            tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
+            tell_given_up(&mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
         }
         tx.complete(attempt.job).await?;
         tx.commit().await

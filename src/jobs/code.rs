@@ -71,7 +71,7 @@ impl Effect for SendCode {
             ordinal: self.ordinal,
         };
         let mut tx = service.store.begin().await?;
-        let Leave::Now { again } = leave::begin(&mut tx, service, &mail, attempt).await? else {
+        let Leave::Now { again } = leave::begin(&mut tx, &mail, attempt).await? else {
             drop(tx);
             return nothing_to_do(service, attempt).await;
         };
@@ -82,7 +82,7 @@ impl Effect for SendCode {
         let mut tx = service.store.begin().await?;
         match sent {
             Ok(answer) => {
-                leave::taken(&mut tx, service, &id, &answer.to_string(), again, attempt).await?;
+                leave::taken(&mut tx, &id, &answer.to_string(), again, attempt).await?;
                 tx.complete(attempt.job).await?;
                 Ok(tx.commit().await?)
             }

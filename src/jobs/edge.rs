@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::referral::event::Alert;
 use crate::referral::{AlertId, PracticeId, ReferralId};
 use crate::service::Wellbridge;
-use crate::store::{Edge, StoreError, Tx, Whose};
+use crate::store::{Edge, FailingEdge, StoreError, Tx, Whose};
 
 /// What a job is about.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub(crate) async fn edge_failed(
     why: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let failing = service.store.failing_edges().await?;
+    let failing = tx.failing_edges().await?;
     let same =
         |other: &Edge, said: &str| said == why && edge.practice().is_some() && other.practice() == edge.practice();
     if tx.edge_fails(edge, why, now).await? && !failing.iter().any(|(other, _, said)| same(other, said)) {
@@ -70,14 +70,14 @@ pub(crate) async fn edge_failed(
 
 /// A practice or feed that the settings no longer know can never be seen to be well: at start it is forgotten. What
 /// goes on failing because of that is told again.
-pub(super) async fn forget_gone(tx: &mut Tx, service: &Wellbridge) -> Result<(), StoreError> {
+pub(super) async fn forget_gone(tx: &mut Tx, service: &Wellbridge, failing: &[FailingEdge]) -> Result<(), StoreError> {
     let settings = &service.settings;
-    for (edge, ..) in service.store.failing_edges().await? {
+    for (edge, ..) in failing {
         let moved = edge.practice().is_some_and(|id| {
             settings.practices.get(id).is_none_or(|practice| Some(&practice.programme) != edge.programme())
         });
         if moved || edge.feed().is_some_and(|feed| !settings.feeds.contains_key(feed)) {
-            tx.edge_is_well(&edge).await?;
+            tx.edge_is_well(edge).await?;
         }
     }
     Ok(())

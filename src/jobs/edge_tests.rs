@@ -6,12 +6,15 @@ use jiff::SignedDuration;
 use riverqueue::{InsertOpts, JobArgs, RunHandle};
 use serde::{Deserialize, Serialize};
 
+use super::start::{Kinds, client};
 use super::*;
 use crate::clock::Clock;
 use crate::referral::PracticeId;
 use crate::referral::event::Alert;
+use crate::store::queue::Tick;
 use crate::store::sql::query;
-use crate::web::testing::{World, start};
+use crate::web::testing::{CSRF, World, leeds, start};
+use crate::web::visitor::sha256;
 
 /// Long enough for any wait of the schedules below, in the queue's own time.
 const LATER: SignedDuration = SignedDuration::from_hours(1);
@@ -73,12 +76,13 @@ impl Effect for Hanging {
     }
 }
 
-/// A service that works these two kinds of job and no other.
+/// A service that works these kinds of job and no other.
 async fn working() -> (World, RunHandle) {
     let world = World::new().await;
     // The queue keeps the machine's time.
     world.service.clock.advance(Clock::System.now().duration_since(start()));
     let kinds = Kinds::none().and::<Trial>(&world.service).unwrap().and::<Hanging>(&world.service).unwrap();
+    let kinds = kinds.and::<Tick>(&world.service).unwrap();
     let client = client(&world.service, kinds).unwrap();
     (world, client.start().unwrap())
 }
@@ -193,6 +197,36 @@ async fn a_job_whose_time_runs_out_is_told_from_the_third_time_on_and_given_up_a
     assert_eq!(given_up().await, 1, "after it a person is told, and it is tried no more");
     let state = query("select state from river_job where kind = 'hanging'");
     assert_eq!(state.scalar::<String>(world.service.store.pool()).await.unwrap(), "discarded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bank_holidays_that_run_out_stand_in_the_worklist_until_a_newer_list_is_there() {
+    let (world, _jobs) = working().await;
+    let hour = async |on: &str, hour: i64| {
+        let on: Timestamp = on.parse().unwrap();
+        world.service.clock.advance(on.duration_since(world.service.clock.now()));
+        enqueue(&world, Tick { hour }).await;
+    };
+    let worklist = async || {
+        // Her session of that day was swept away years later.
+        let hash = sha256(leeds().split_once('=').unwrap().1);
+        let mut tx = world.service.store.begin().await.unwrap();
+        tx.open_session(&hash, &"amira".into(), CSRF, start() + LATER).await.unwrap();
+        tx.commit().await.unwrap();
+        world.service.clock.advance(start().duration_since(world.service.clock.now()));
+        world.get("/desk", &leeds()).await.body
+    };
+    hour("2028-09-30T10:00:00Z", 1).await;
+    assert_eq!(told(&world).await, (0, 0), "there is time");
+    hour("2028-10-05T10:00:00Z", 2).await;
+    hour("2028-10-05T11:00:00Z", 3).await;
+    assert_eq!(told(&world).await, (1, 1), "every programme counts with them, and is told once");
+    let page = worklist().await;
+    assert!(page.contains("the list of bank holidays. known only until 2028-12-31: name a newer file"), "{page}");
+    // As it would be with a newer list.
+    hour("2028-06-05T10:00:00Z", 4).await;
+    let page = worklist().await;
+    assert!(page.contains("What waits for you") && !page.contains("the list of bank holidays"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,8 @@
 //!
 //! SMTP cannot promise more. Where a first copy may have left, the second one's answer in the ledger of mails says so.
 
-use super::{Attempt, JobError, TELLING, edge_failed};
+use super::runner::TELLING;
+use super::{Attempt, JobError, edge_failed};
 use crate::effect::EffectError;
 use crate::partner::smtp_reply::MailError;
 use crate::service::Wellbridge;
@@ -22,18 +23,14 @@ pub(super) enum Leave {
 const TWO_COPIES: &str = "an earlier attempt may have left too: there may be two copies with one Message-ID";
 
 /// Writes down that the mail is asked for and leaves now. An error where another attempt was quicker.
-pub(super) async fn begin(
-    tx: &mut Tx,
-    service: &Wellbridge,
-    mail: &NewMail<'_>,
-    attempt: Attempt,
-) -> Result<Leave, JobError> {
-    let before = service.store.mail(mail.id).await?;
+pub(super) async fn begin(tx: &mut Tx, mail: &NewMail<'_>, attempt: Attempt) -> Result<Leave, JobError> {
+    // First there is a row; then this attempt has it alone.
+    tx.ask_for_mail(mail, attempt.now).await?;
+    let before = tx.mail(mail.id).await?;
     let stood = |state: MailState| before.as_ref().is_some_and(|mail| mail.state == state.as_str());
     if stood(MailState::Sent) {
         return Ok(Leave::Sent);
     }
-    tx.ask_for_mail(mail, attempt.now).await?;
     if stood(MailState::Leaving) {
         tx.settle_mail(mail.id, MailState::Unknown, Some(TWO_COPIES), attempt.now).await?;
     }
@@ -46,13 +43,12 @@ pub(super) async fn begin(
 /// The mail server took it. `again`, or where another attempt has begun meanwhile: there may be two copies.
 pub(super) async fn taken(
     tx: &mut Tx,
-    service: &Wellbridge,
     id: &str,
     answer: &str,
     again: bool,
     attempt: Attempt,
 ) -> Result<(), StoreError> {
-    let said = service.store.mail(id).await?.and_then(|mail| mail.answer);
+    let said = tx.mail(id).await?.and_then(|mail| mail.answer);
     let two = again || said.is_some_and(|said| said.contains(TWO_COPIES));
     let answer = if two { format!("{answer} ({TWO_COPIES})") } else { answer.to_owned() };
     tx.settle_mail(id, MailState::Sent, Some(&answer), attempt.now).await?;

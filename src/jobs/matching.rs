@@ -83,7 +83,7 @@ impl Effect for MatchReferral {
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
         let mut tx = service.store.begin().await?;
         if let Some(standing) = tx.standing(self.referral).await? {
-            tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
+            tell_given_up(&mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
             let event = Event::Matched { needs: left_to_a_person(&standing.episode), safety: false };
             match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {}

@@ -160,6 +160,9 @@ impl SendOfferMail {
     async fn may_have_left(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<(), JobError> {
         let why = "the service stopped while the mail may have been on its way";
         let mut tx = service.store.begin().await?;
+        if tx.mail(mail_id).await?.is_none_or(|mail| mail.state != MailState::Leaving.as_str()) {
+            return Ok(()); // It has ended after all, and said how.
+        }
         tx.settle_mail(mail_id, MailState::Unknown, Some(why), attempt.now).await?;
         match self.record_mailed(&mut tx, mail_id, true, attempt).await {
             Ok(()) | Err(StoreError::Refused(_) | StoreError::NotFound) => {}
@@ -199,19 +202,18 @@ impl SendOfferMail {
         may_have_left: bool,
     ) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
-        leave::server_is_away(&mut tx, service, &failure, attempt).await?;
-        let error = failure.effect;
-        let unknown = matches!(error, EffectError::OutcomeUnknown { .. });
+        let unknown = matches!(failure.effect, EffectError::OutcomeUnknown { .. });
         // What an earlier attempt may have sent stays so, whatever this one met.
         let state = if unknown || may_have_left { MailState::Unknown } else { MailState::Asked };
         // What another attempt has said of it meanwhile stands.
-        if service.store.mail(mail_id).await?.is_some_and(|mail| mail.state == MailState::Leaving.as_str()) {
-            tx.settle_mail(mail_id, state, Some(&error.to_string()), attempt.now).await?;
+        if tx.mail(mail_id).await?.is_some_and(|mail| mail.state == MailState::Leaving.as_str()) {
+            tx.settle_mail(mail_id, state, Some(&failure.effect.to_string()), attempt.now).await?;
         }
         if unknown {
             self.record_mailed(&mut tx, mail_id, true, attempt).await?;
         }
-        let told = match error {
+        leave::server_is_away(&mut tx, service, &failure, attempt).await?;
+        let told = match failure.effect {
             EffectError::NeedsPerson { why } => {
                 edge_failed(&mut tx, service, &Edge::Mail, &why, attempt.now).await?;
                 EffectError::retry(why)

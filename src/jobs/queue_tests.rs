@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::*;
+use super::chain;
+use super::start::{Kinds, client, ready, rescue_after, start};
 use crate::store::sql::query;
 use crate::web::testing::World;
 

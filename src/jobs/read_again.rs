@@ -35,15 +35,13 @@ impl Effect for ReadAgain {
     }
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
-        let standing = service.store.standing(self.referral).await?;
-        let failing = service.store.failing_edges().await?;
         let mut tx = service.store.begin().await?;
-        if let Some(standing) = standing {
+        if let Some(standing) = tx.standing(self.referral).await? {
             // The poll of the same practice tells people that its system fails, once and not once for each referral.
             let told =
                 |edge: &Edge| matches!(edge, Edge::Practice(_, practice) if *practice == standing.source.practice);
-            if !failing.iter().any(|(edge, ..)| told(edge)) {
-                tell_given_up(service, &mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
+            if !tx.failing_edges().await?.iter().any(|(edge, ..)| told(edge)) {
+                tell_given_up(&mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
             }
         }
         tx.complete(attempt.job).await?;

@@ -1,6 +1,6 @@
 //! One replica among others: it says every few seconds that it lives, and gives what a dead one was doing to the living.
 //!
-//! River alone would take a running job back only when it is older than the longest job may be ([`super::rescue_after`]);
+//! River alone would take a running job back only when it is older than the longest job may be ([`super::start::rescue_after`]);
 //! a person waits less long. A replica that was only thought dead does no harm when it goes on: two attempts can overlap
 //! at any time, and the stable keys at the mail server and the practice carry the promise. Nothing of this is needed on
 //! SQLite, where there is one process and its lock.

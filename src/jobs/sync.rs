@@ -73,7 +73,7 @@ impl Effect for SyncDirectory {
             let next = SyncDirectory { page: self.page + 1, ..self.clone() };
             tx.enqueue(next, InsertOpts::default()).await?;
         } else {
-            let verdict = finish(&mut tx, &service.store, &self.feed, &self.run, attempt.now).await?;
+            let verdict = finish(&mut tx, &self.feed, &self.run, attempt.now).await?;
             self.tell(&mut tx, service, verdict, attempt).await?;
             queue_next(&mut tx, feed, attempt.now).await?;
         }
@@ -110,7 +110,7 @@ impl SyncDirectory {
             SyncVerdict::Replace => {
                 tx.edge_is_well(&self.edge_of()).await?;
                 // What found nothing before, or still waits for a directory, is looked at again.
-                for referral in service.store.without_service().await? {
+                for referral in tx.without_service().await? {
                     tx.enqueue(MatchReferral { referral }, once()).await?;
                 }
                 Ok(())
@@ -143,14 +143,8 @@ pub(crate) async fn gather(feed: &Feed, page: u64) -> Result<Gathered, EffectErr
 }
 
 /// The last page has come: the copy is replaced, or kept with why.
-pub(crate) async fn finish(
-    tx: &mut Tx,
-    store: &Store,
-    feed: &str,
-    run: &str,
-    now: Timestamp,
-) -> Result<SyncVerdict, StoreError> {
-    let before = store.feeds().await?.into_iter().find(|f| f.id == feed).map_or(0, |f| f.services);
+pub(crate) async fn finish(tx: &mut Tx, feed: &str, run: &str, now: Timestamp) -> Result<SyncVerdict, StoreError> {
+    let before = tx.feed_before(feed).await?;
     let gathered = tx.gathered(feed, run).await?;
     let verdict = sync_verdict(usize::try_from(before).unwrap_or(0), usize::try_from(gathered).unwrap_or(0));
     match &verdict {
@@ -171,17 +165,15 @@ pub(crate) async fn finish(
 }
 
 /// Queues the first sync of a feed that was never read, or the next one where the last is due.
-pub(super) async fn queue_if_never_synced(
+pub(super) async fn queue_first(
     tx: &mut Tx,
-    service: &Wellbridge,
-    feed: &str,
+    feed: &Feed,
+    synced: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(settings) = service.settings.feeds.get(feed) else { return Ok(()) };
-    let known = service.store.feeds().await?.into_iter().find(|f| f.id == feed).and_then(|f| f.synced);
-    match known {
-        None => start(tx, feed).await,
-        Some(synced) => queue_at(tx, settings, synced.max(now - every(settings)) + every(settings)).await,
+    match synced {
+        None => start(tx, &feed.id).await,
+        Some(synced) => queue_at(tx, feed, synced.max(now - every(feed)) + every(feed)).await,
     }
 }
 
@@ -216,7 +208,7 @@ pub(crate) async fn whole(
     }
     let mut tx = store.begin().await?;
     tx.add_feed_page(&feed.id, &run, &services).await?;
-    let verdict = finish(&mut tx, store, &feed.id, &run, now).await?;
+    let verdict = finish(&mut tx, &feed.id, &run, now).await?;
     tx.commit().await?;
     Ok((services.len(), bad, verdict))
 }

@@ -1,16 +1,17 @@
-//! Once an hour: who waits too long, what is read again today, what may be forgotten.
+//! Once an hour: who waits too long, what is read again today, what may be forgotten, and whether bank holidays are known.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{OWN, Schedule};
-use super::{About, Attempt, Effect, JobError};
+use super::{About, Attempt, Effect, JobError, edge_failed};
+use crate::clock::london_date;
 use crate::effect::EffectError;
 use crate::referral::ReferralId;
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
 use crate::settings::deadlines::subtract_working_days;
 use crate::store::queue::{ReadAgain, Tick, due, once};
-use crate::store::{StoreError, Tx};
+use crate::store::{Edge, StoreError, Tx};
 
 const HOUR: i64 = 3_600_000;
 /// Referrals read again in one hour at most: a full day's share of 4,800 open ones, so that no practice is flooded.
@@ -52,6 +53,10 @@ impl Effect for Tick {
         }
         tx.sweep_sessions(now).await?;
         tx.sweep_partner_sessions(now).await?;
+        match service.settings.bank_holidays.running_out(london_date(now)) {
+            Some(why) => edge_failed(&mut tx, service, &Edge::BankHolidays, &why, now).await?,
+            None => drop(tx.edge_is_well(&Edge::BankHolidays).await?),
+        }
         self.done(&mut tx, attempt).await?;
         Ok(tx.commit().await?)
     }

@@ -2,7 +2,7 @@
 //!
 //! Pure: a moment and a number of days in, a moment out. A deadline is the end of a working day, 17:00 London time
 //! whatever the season; something that should be read on a day is due at 9:00. A day that the file does not cover
-//! counts as a working day unless it is a weekend: `covers_until` lets `wellbridge check` warn in time.
+//! counts as a working day unless it is a weekend: `running_out` tells in time (`wellbridge check`, the log, the worklist).
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,9 @@ const COMPILED_IN: &str = include_str!("../../config/bank-holidays.toml");
 const CLOSE: Time = time(17, 0, 0, 0);
 /// When a working day begins.
 const OPEN: Time = time(9, 0, 0, 0);
+
+/// For so many days to come they must be known.
+const AHEAD: i32 = 90;
 
 /// The days on which nobody is expected to answer, besides weekends.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -51,6 +54,13 @@ impl BankHolidays {
     /// The last day the file knows about.
     pub fn covers_until(&self) -> Date {
         self.until
+    }
+
+    /// What to do, where the file ends so soon after today that it must be replaced.
+    pub fn running_out(&self, today: Date) -> Option<String> {
+        let (until, left) = (self.until, today.until(self.until).map_or(0, |span| span.get_days()));
+        (left < AHEAD)
+            .then(|| format!("known only until {until}: name a newer file with `bank_holidays`, or update wellbridge"))
     }
 
     /// Whether people work on this day.
@@ -163,6 +173,23 @@ mod tests {
         let friday = add_working_days("2026-07-02T23:30:00Z".parse().unwrap(), 1, &holidays());
         assert_eq!(thursday, moment("2026-07-03T17:00"));
         assert_eq!(friday, moment("2026-07-06T17:00"));
+    }
+
+    #[test]
+    fn bank_holidays_that_run_out_within_a_quarter_are_told() {
+        let known = BankHolidays::from_toml("from = \"2026-01-01\"\nuntil = \"2027-01-31\"\n[days]\n").unwrap();
+        for (today, told) in [
+            ("2026-01-01", false),
+            ("2026-11-02", false),
+            ("2026-11-03", true),
+            ("2027-01-31", true),
+            ("2028-01-01", true),
+        ] {
+            let said = known.running_out(today.parse().unwrap());
+            assert_eq!(said.is_some(), told, "{today}: {said:?}");
+            let what_to_do = |words: &String| words.contains("2027-01-31") && words.contains("`bank_holidays`");
+            assert!(said.as_ref().is_none_or(what_to_do), "{said:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::random;
 use crate::referral::event::Alert;
 use crate::referral::{AlertId, ProgrammeId, ReferralId, UserId};
 
+/// An edge that fails now, since when, and why.
+pub type FailingEdge = (Edge, Timestamp, String);
+
 /// One alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertRow {
@@ -97,6 +100,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Alerts ever raised about a referral. Whoever raises one on what they say has the referral's standing first.
+    pub async fn alerts_of(&mut self, referral: ReferralId) -> Result<Vec<AlertRow>, StoreError> {
+        let rows = query(OF_REFERRAL).bind(referral.to_string()).fetch_all(&mut self.inner).await?;
+        rows.iter().map(alert_row).collect()
+    }
+
+    /// Edges that fail now; nobody else who reads them so adds another until this transaction ends.
+    pub async fn failing_edges(&mut self) -> Result<Vec<FailingEdge>, StoreError> {
+        self.alone("failing edges").await?;
+        Ok(failing(&query(EDGES).fetch_all(&mut self.inner).await?))
+    }
+
     /// Notes that an edge fails; true the first time, when somebody must be told.
     pub async fn edge_fails(&mut self, edge: &Edge, why: &str, now: Timestamp) -> Result<bool, StoreError> {
         let edge = json("an edge", edge)?;
@@ -130,15 +145,19 @@ impl Store {
         rows.iter().map(alert_row).collect()
     }
 
-    /// Edges that fail now: (which, since when, why). One that this version does not know is left out.
-    pub async fn failing_edges(&self) -> Result<Vec<(Edge, Timestamp, String)>, StoreError> {
-        let rows = query(EDGES).fetch_all(self.pool()).await?;
-        let known = |r: &Row| {
-            let edge = serde_json::from_str(r.get("id")).ok()?;
-            Some((edge, at(r.get("failing")), r.get("why")))
-        };
-        Ok(rows.iter().filter_map(known).collect())
+    /// Edges that fail now.
+    pub async fn failing_edges(&self) -> Result<Vec<FailingEdge>, StoreError> {
+        Ok(failing(&query(EDGES).fetch_all(self.pool()).await?))
     }
+}
+
+/// One that this version does not know is left out.
+fn failing(rows: &[Row]) -> Vec<FailingEdge> {
+    let known = |row: &Row| {
+        let edge = serde_json::from_str(row.get("id")).ok()?;
+        Some((edge, at(row.get("failing")), row.get("why")))
+    };
+    rows.iter().filter_map(known).collect()
 }
 
 fn alert_row(row: &Row) -> Result<AlertRow, StoreError> {

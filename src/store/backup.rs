@@ -18,14 +18,15 @@ impl Store {
     /// referrals the copy holds.
     pub async fn back_up(&self, file: &Path) -> Result<u64, StoreError> {
         let failed = |why: String| StoreError::Directory { path: file.to_owned(), why };
-        let Pool::Sqlite(_) = self.pool else {
+        let Pool::Sqlite(doors) = &self.pool else {
             return Err(failed("this is for SQLite: use pg_dump for a PostgreSQL database".to_owned()));
         };
         let name = file.to_str().ok_or_else(|| failed("its name is no text".to_owned()))?;
         // An empty file of ours first: SQLite would make one that others may read.
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
         let made = made.map_err(|why| failed(why.to_string()))?;
-        query(COPY).bind(name).execute(&self.pool).await?;
+        // It only reads: nobody who writes waits for it.
+        sqlx::query(COPY).bind(name).execute(&doors.read).await?;
         made.sync_all().map_err(|why| failed(why.to_string()))?;
         let copy = Self::look(file).await?;
         let said: String = query(IS_SOUND).scalar(copy.pool()).await?;

@@ -1,5 +1,5 @@
-//! What may be failing: an edge of the service (a practice's system, the mail server, a directory feed), or the jobs of
-//! one kind for one practice.
+//! What may be failing: an edge of the service (a practice's system, the mail server, a directory feed, the bank holidays),
+//! or the jobs of one kind for one practice.
 //!
 //! It is told once, when it begins, and is well again with the first success of the same kind for the same practice.
 //! Each says whose it is, so that one practice's trouble neither hides nor ends another's, and nobody is shown a
@@ -19,6 +19,8 @@ pub enum Edge {
     Mail,
     /// A directory feed.
     Feed(String),
+    /// The bank holidays, which deadlines are counted with: the days known soon end.
+    BankHolidays,
     /// Jobs of this kind say that only a person can put something right.
     Job(String, Whose),
     /// Jobs of this kind cannot say what is wrong: their time runs out, or the store refuses.
@@ -46,7 +48,7 @@ impl Edge {
             Self::Practice(programme, _)
             | Self::Job(_, Whose::Programme(programme) | Whose::Practice(programme, _))
             | Self::Stuck(_, Whose::Programme(programme) | Whose::Practice(programme, _)) => Some(programme),
-            Self::Mail | Self::Feed(_) | Self::Job(..) | Self::Stuck(..) => None,
+            Self::Mail | Self::Feed(_) | Self::BankHolidays | Self::Job(..) | Self::Stuck(..) => None,
         }
     }
 

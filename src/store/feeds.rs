@@ -43,6 +43,7 @@ const SET_SYNCED: &str = "insert into feed (id, synced, services, failing, why) 
 const SET_FAILING: &str = "insert into feed (id, services, failing, why) values ($1, 0, $2, $3)
     on conflict (id) do update set failing = coalesce(feed.failing, excluded.failing), why = excluded.why";
 const FEEDS: &str = "select id, synced, services, failing, why from feed order by id";
+const SERVICES_OF: &str = "select services from feed where id = $1";
 const NEWEST_SYNC: &str = "select max(synced) from feed";
 const WITHOUT_SERVICE: &str = "select id from referral where state not in ('closed', 'withdrawn')
     and (state = 'received' or (state = 'held' and hold in ('no-service', 'no-email')))";
@@ -62,6 +63,12 @@ impl Tx {
                 .await?;
         }
         Ok(())
+    }
+
+    /// How many services the feed has now: nobody else puts others in their place until this transaction ends.
+    pub async fn feed_before(&mut self, feed: &str) -> Result<i64, StoreError> {
+        self.alone(&format!("feed {feed}")).await?;
+        Ok(query(SERVICES_OF).bind(feed).maybe_scalar(&mut self.inner).await?.unwrap_or(0))
     }
 
     /// How many services this run has gathered.
@@ -93,6 +100,12 @@ impl Tx {
         Ok(())
     }
 
+    /// Referrals that another directory may help: those that found no service, and those not matched yet.
+    pub async fn without_service(&mut self) -> Result<Vec<ReferralId>, StoreError> {
+        let ids: Vec<String> = query(WITHOUT_SERVICE).scalars(&mut self.inner).await?;
+        ids.iter().map(|id| key("a referral", id)).collect()
+    }
+
     async fn clear_pages(&mut self, feed: &str, run: &str) -> Result<(), StoreError> {
         query(CLEAR_PAGES).bind(feed).bind(run).execute(&mut self.inner).await?;
         Ok(())
@@ -116,12 +129,6 @@ impl Store {
     pub async fn newest_sync(&self) -> Result<Option<Timestamp>, StoreError> {
         let newest: Option<i64> = query(NEWEST_SYNC).scalar(self.pool()).await?;
         Ok(newest.map(at))
-    }
-
-    /// Referrals that another directory may help: those that found no service, and those not matched yet.
-    pub async fn without_service(&self) -> Result<Vec<ReferralId>, StoreError> {
-        let ids: Vec<String> = query(WITHOUT_SERVICE).scalars(self.pool()).await?;
-        ids.iter().map(|id| key("a referral", id)).collect()
     }
 
     /// Every service of every feed, as last read whole. An id names one service: where two feeds use the same, the one

@@ -40,10 +40,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use riverqueue::{Client, ClientBuilder, InsertOpts, JobArgs};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{Account, AccountSession};
-pub use alerts::AlertRow;
+pub use alerts::{AlertRow, FailingEdge};
 pub use copy::{Copied, CopiedTable, copy};
 pub use edge::{Edge, Whose};
 pub use feeds::FeedRow;
@@ -130,10 +129,6 @@ pub struct Store {
     /// The one that works jobs as well, from when it does until the store is closed.
     client: Arc<RwLock<Option<Client>>>,
     insert_only: Client,
-    /// SQLite lets one write at a time; whoever waits for a turn waits here, without a connection. Were the waiting ones
-    /// to hold every connection, the one that writes could not read beside its transaction, and all would wait in vain.
-    /// On PostgreSQL there are as many turns as leave connections for those reads.
-    turn: Arc<Semaphore>,
     /// How other replicas know this process.
     replica: String,
     /// Held as long as any clone of the store lives: one process a data directory.
@@ -149,24 +144,17 @@ impl std::fmt::Debug for Store {
 impl Store {
     fn over(pool: Pool, lock: Option<Arc<File>>) -> Result<Self, StoreError> {
         let insert_only = builder(&pool).allow_unregistered_job_kinds().build()?;
-        let turns = match &pool {
-            Pool::Sqlite(_) => 1,
-            Pool::Postgres(_) => postgres::TRANSACTIONS,
-        };
-        let turn = Arc::new(Semaphore::new(turns));
         let replica = random::uuid().simple().to_string();
-        Ok(Self { pool, client: Arc::default(), insert_only, turn, replica, lock })
+        Ok(Self { pool, client: Arc::default(), insert_only, replica, lock })
     }
 
     /// Begins the one kind of write transaction there is.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turn).acquire_owned()).await;
-        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
         let inner = match &self.pool {
-            Pool::Sqlite(pool) => Transaction::Sqlite(riverqueue::database::begin_sqlite_write(pool).await?),
-            Pool::Postgres(pool) => Transaction::Postgres(riverqueue::database::begin_postgres(pool).await?),
+            Pool::Sqlite(doors) => Transaction::Sqlite(riverqueue::database::begin_sqlite_write(&doors.write).await?),
+            Pool::Postgres(doors) => Transaction::Postgres(riverqueue::database::begin_postgres(&doors.write).await?),
         };
-        Ok(Tx { inner, client: self.client(), _turn: turn })
+        Ok(Tx { inner, client: self.client() })
     }
 
     /// Answers a trivial question, about the queue's own table: `readyz`.
@@ -223,8 +211,8 @@ impl Store {
 
 fn builder(pool: &Pool) -> ClientBuilder {
     match pool {
-        Pool::Sqlite(pool) => Client::builder(pool.clone()),
-        Pool::Postgres(pool) => Client::builder(pool.clone()),
+        Pool::Sqlite(doors) => Client::builder(doors.write.clone()),
+        Pool::Postgres(doors) => Client::builder(doors.write.clone()),
     }
 }
 
@@ -243,8 +231,6 @@ const BRING_FORWARD_POSTGRES: &str = "update river_job set state = 'available', 
 pub struct Tx {
     inner: Transaction,
     client: Client,
-    /// Given back after `inner` is.
-    _turn: OwnedSemaphorePermit,
 }
 
 impl std::fmt::Debug for Tx {

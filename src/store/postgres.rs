@@ -8,17 +8,20 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres};
 
-use super::sql::{On, Pool, query};
-use super::{APPLIED, MIGRATIONS, Store, StoreError};
+use super::sql::{Doors, On, Pool, query};
+use super::{APPLIED, MIGRATIONS, Store, StoreError, TURN_TIMEOUT};
 use crate::settings::web::is_loopback_host;
 
-/// Connections of one replica. River listens on one and needs a few for itself.
-const CONNECTIONS: u32 = 20;
-/// Write transactions at one time; the other connections are for reads beside them.
-pub(super) const TRANSACTIONS: usize = 10;
+/// Connections of one replica that write. River listens on one and needs a few for itself.
+const WRITERS: u32 = 12;
+/// Those that read beside them.
+const READERS: u32 = 8;
+/// A connection that lay still for so long is asked whether it lives before it is used: the server may have been started
+/// again. One that has just been used need not be.
+const STILL: Duration = Duration::from_secs(1);
 /// Our statements and River's together; the usual 100 would throw out what is used again at once.
 const STATEMENTS: usize = 400;
 
@@ -48,7 +51,7 @@ impl Store {
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
         let options = options(url)?;
         migrate(&options).await?;
-        Self::over(Pool::Postgres(pool(options).await?), None)
+        Self::over(Pool::Postgres(doors(options).await?), None)
     }
 
     /// Opens it for a command, beside services that may be running: makes the schema where there is none, and changes
@@ -63,7 +66,7 @@ impl Store {
     /// Opens a database and changes nothing in it; none where nobody has used it yet. Its schema must be this version's
     /// or a later one's, which keeps what this one knows.
     pub async fn look_postgres(url: &str) -> Result<Option<Self>, StoreError> {
-        let pool = Pool::Postgres(pool(options(url)?).await?);
+        let pool = Pool::Postgres(doors(options(url)?).await?);
         if query(HAS_SCHEMA).scalar::<i64>(&pool).await? == 0 {
             pool.close().await;
             return Ok(None);
@@ -98,8 +101,8 @@ impl Store {
     /// Whether [`Store::close`] was called.
     pub(crate) fn is_closed(&self) -> bool {
         match &self.pool {
-            Pool::Sqlite(pool) => pool.is_closed(),
-            Pool::Postgres(pool) => pool.is_closed(),
+            Pool::Sqlite(doors) => doors.write.is_closed(),
+            Pool::Postgres(doors) => doors.write.is_closed(),
         }
     }
 }
@@ -112,12 +115,23 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     Ok(options.application_name("wellbridge").statement_cache_capacity(STATEMENTS))
 }
 
-async fn pool(options: PgConnectOptions) -> Result<PgPool, StoreError> {
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(Duration::from_secs(10))
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }));
-    Ok(pool.connect_with(options).await?)
+async fn doors(options: PgConnectOptions) -> Result<Doors<Postgres>, StoreError> {
+    let pool = || {
+        PgPoolOptions::new()
+            .acquire_timeout(TURN_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, last| {
+                Box::pin(async move {
+                    if last.idle_for > STILL {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }))
+    };
+    let write = pool().max_connections(WRITERS).connect_with(options.clone()).await?;
+    Ok(Doors { write, read: pool().max_connections(READERS).connect_lazy_with(options) })
 }
 
 /// Brings the schema up to date: ours and River's, by one replica at a time.

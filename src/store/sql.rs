@@ -5,17 +5,44 @@
 //! stay prepared and cached by sqlx, which knows them by their text. Where the dialects differ, [`Pool::either`] chooses
 //! between two texts that stand side by side with the reason. `sqlx::Any` would lose types and notifications.
 
-use sqlx::postgres::{PgArguments, PgPool, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{Arguments as _, Decode, Error, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection, Type};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{
+    Arguments as _, Database, Decode, Encode, Error, IntoArguments, PgConnection, Postgres, Row as _, Sqlite,
+    SqliteConnection, Type,
+};
 
 /// Connections to the one database or the other.
 #[derive(Clone, Debug)]
 pub(crate) enum Pool {
     /// One file.
-    Sqlite(SqlitePool),
+    Sqlite(Doors<Sqlite>),
     /// A server, shared with other replicas.
-    Postgres(PgPool),
+    Postgres(Doors<Postgres>),
+}
+
+/// Two pools, so that whoever holds a write transaction can always read beside it, however many wait to write.
+#[derive(Debug)]
+pub(crate) struct Doors<DB: Database> {
+    /// For transactions, for every statement that changes something, and for River. On SQLite it is one connection: its
+    /// writers stand in one fair line here. Were there several, each would try again and again at the file's lock, which
+    /// favours whoever comes by chance; River's claiming of jobs lost that game for seconds.
+    pub(super) write: sqlx::Pool<DB>,
+    /// For reading.
+    pub(super) read: sqlx::Pool<DB>,
+}
+
+impl<DB: Database> Clone for Doors<DB> {
+    fn clone(&self) -> Self {
+        Self { write: self.write.clone(), read: self.read.clone() }
+    }
+}
+
+impl<DB: Database> Doors<DB> {
+    async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
 }
 
 impl Pool {
@@ -30,8 +57,8 @@ impl Pool {
     /// Closes every connection.
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(doors) => doors.close().await,
+            Self::Postgres(doors) => doors.close().await,
         }
     }
 }
@@ -62,9 +89,9 @@ impl Transaction {
 /// What a query runs on.
 pub(crate) enum On<'c> {
     /// Any connection to the file.
-    SqlitePool(&'c SqlitePool),
+    SqlitePool(&'c Doors<Sqlite>),
     /// Any connection to the server.
-    PostgresPool(&'c PgPool),
+    PostgresPool(&'c Doors<Postgres>),
     /// This connection, within its transaction.
     Sqlite(&'c mut SqliteConnection),
     /// This connection, within its transaction.
@@ -74,8 +101,8 @@ pub(crate) enum On<'c> {
 impl<'c> From<&'c Pool> for On<'c> {
     fn from(pool: &'c Pool) -> Self {
         match pool {
-            Pool::Sqlite(pool) => Self::SqlitePool(pool),
-            Pool::Postgres(pool) => Self::PostgresPool(pool),
+            Pool::Sqlite(doors) => Self::SqlitePool(doors),
+            Pool::Postgres(doors) => Self::PostgresPool(doors),
         }
     }
 }
@@ -170,23 +197,21 @@ impl Query {
 
     /// Runs it; answers how many rows it changed.
     pub(crate) async fn execute<'c>(self, on: impl Into<On<'c>>) -> Result<u64, Error> {
-        let text = self.text;
         Ok(match on.into() {
-            On::SqlitePool(on) => sqlx::query_with(text, self.sqlite()?).execute(on).await?.rows_affected(),
-            On::Sqlite(on) => sqlx::query_with(text, self.sqlite()?).execute(on).await?.rows_affected(),
-            On::PostgresPool(on) => sqlx::query_with(text, self.postgres()?).execute(on).await?.rows_affected(),
-            On::Postgres(on) => sqlx::query_with(text, self.postgres()?).execute(on).await?.rows_affected(),
+            On::SqlitePool(on) => self.of::<Sqlite>()?.execute(&on.write).await?.rows_affected(),
+            On::Sqlite(on) => self.of::<Sqlite>()?.execute(on).await?.rows_affected(),
+            On::PostgresPool(on) => self.of::<Postgres>()?.execute(&on.write).await?.rows_affected(),
+            On::Postgres(on) => self.of::<Postgres>()?.execute(on).await?.rows_affected(),
         })
     }
 
     /// Every row.
     pub(crate) async fn fetch_all<'c>(self, on: impl Into<On<'c>>) -> Result<Vec<Row>, Error> {
-        let text = self.text;
         Ok(match on.into() {
-            On::SqlitePool(on) => sqlite_rows(sqlx::query_with(text, self.sqlite()?).fetch_all(on).await?),
-            On::Sqlite(on) => sqlite_rows(sqlx::query_with(text, self.sqlite()?).fetch_all(on).await?),
-            On::PostgresPool(on) => postgres_rows(sqlx::query_with(text, self.postgres()?).fetch_all(on).await?),
-            On::Postgres(on) => postgres_rows(sqlx::query_with(text, self.postgres()?).fetch_all(on).await?),
+            On::SqlitePool(on) => rows(self.of::<Sqlite>()?.fetch_all(&on.read).await?, Row::Sqlite),
+            On::Sqlite(on) => rows(self.of::<Sqlite>()?.fetch_all(on).await?, Row::Sqlite),
+            On::PostgresPool(on) => rows(self.of::<Postgres>()?.fetch_all(&on.read).await?, Row::Postgres),
+            On::Postgres(on) => rows(self.of::<Postgres>()?.fetch_all(on).await?, Row::Postgres),
         })
     }
 
@@ -210,8 +235,15 @@ impl Query {
         self.fetch_all(on).await?.iter().map(|row| row.value(0)).collect()
     }
 
-    fn sqlite(self) -> Result<SqliteArguments, Error> {
-        let mut all = SqliteArguments::default();
+    /// Ready to run on a database, with the arguments as it takes them.
+    fn of<D: Database>(self) -> Result<sqlx::query::Query<'static, D, D::Arguments>, Error>
+    where
+        D::Arguments: IntoArguments<D>,
+        Option<String>: for<'q> Encode<'q, D> + Type<D>,
+        Option<i64>: for<'q> Encode<'q, D> + Type<D>,
+        Option<Vec<u8>>: for<'q> Encode<'q, D> + Type<D>,
+    {
+        let mut all = D::Arguments::default();
         for arg in self.args {
             let added = match arg {
                 Arg::Text(text) => all.add(text),
@@ -220,29 +252,12 @@ impl Query {
             };
             added.map_err(Error::Encode)?;
         }
-        Ok(all)
-    }
-
-    fn postgres(self) -> Result<PgArguments, Error> {
-        let mut all = PgArguments::default();
-        for arg in self.args {
-            let added = match arg {
-                Arg::Text(text) => all.add(text),
-                Arg::Int(number) => all.add(number),
-                Arg::Bytes(bytes) => all.add(bytes),
-            };
-            added.map_err(Error::Encode)?;
-        }
-        Ok(all)
+        Ok(sqlx::query_with(self.text, all))
     }
 }
 
-fn sqlite_rows(rows: Vec<SqliteRow>) -> Vec<Row> {
-    rows.into_iter().map(Row::Sqlite).collect()
-}
-
-fn postgres_rows(rows: Vec<PgRow>) -> Vec<Row> {
-    rows.into_iter().map(Row::Postgres).collect()
+fn rows<R>(of: Vec<R>, row: fn(R) -> Row) -> Vec<Row> {
+    of.into_iter().map(row).collect()
 }
 
 /// A value that a column of either database gives.

@@ -8,13 +8,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::Sqlite;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::sql::{Pool, query};
-use super::{APPLIED, MIGRATIONS, Store, StoreError};
+use super::sql::{Doors, Pool, query};
+use super::{APPLIED, MIGRATIONS, Store, StoreError, TURN_TIMEOUT};
 
 /// The database file in a data directory.
 const FILE_NAME: &str = "wellbridge.sqlite";
+/// Connections that read, beside the one that writes.
+const READERS: u32 = 7;
 /// River's leader moves due jobs into the queue; one that died would be waited for, for 15 seconds. Under the lock there
 /// is no other.
 const RELEASE_LEADERSHIP: &str = "delete from river_leader";
@@ -56,7 +59,7 @@ impl Store {
 
     /// Opens a database that is there, and changes nothing in it: its schema must be this version's.
     pub async fn look(file: &Path) -> Result<Self, StoreError> {
-        let pool = Pool::Sqlite(pool(file, false).await?);
+        let pool = Pool::Sqlite(doors(file, false).await?);
         let applied: Vec<i64> = query(APPLIED).scalars(&pool).await?;
         let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
         if applied != known {
@@ -73,16 +76,16 @@ impl Store {
             private_dir(dir).map_err(|why| failed(dir, why))?;
         }
         private_file(file).map_err(|why| failed(file, why))?;
-        let pool = pool(file, true).await?;
-        MIGRATIONS.run(&pool).await?;
-        riverqueue::migrate::SqliteMigrator::new(pool.clone()).migrate_up().await.map_err(|error| {
+        let doors = doors(file, true).await?;
+        MIGRATIONS.run(&doors.write).await?;
+        riverqueue::migrate::SqliteMigrator::new(doors.write.clone()).migrate_up().await.map_err(|error| {
             StoreError::Unreadable { what: "the job queue's schema", id: "river".into(), why: error.to_string() }
         })?;
-        Self::over(Pool::Sqlite(pool), lock)
+        Self::over(Pool::Sqlite(doors), lock)
     }
 }
 
-async fn pool(file: &Path, may_make: bool) -> Result<SqlitePool, StoreError> {
+async fn doors(file: &Path, may_make: bool) -> Result<Doors<Sqlite>, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(may_make)
@@ -90,7 +93,10 @@ async fn pool(file: &Path, may_make: bool) -> Result<SqlitePool, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true);
-    Ok(SqlitePoolOptions::new().max_connections(8).connect_with(options).await?)
+    // A file does not go away as a server does: a connection need not be asked whether it lives.
+    let pool = || SqlitePoolOptions::new().test_before_acquire(false).acquire_timeout(TURN_TIMEOUT);
+    let write = pool().max_connections(1).connect_with(options.clone()).await?;
+    Ok(Doors { write, read: pool().max_connections(READERS).connect_lazy_with(options) })
 }
 
 /// Makes a directory that other accounts of the machine cannot look into; one that is there keeps its mode.

@@ -17,8 +17,13 @@ pub enum PageError {
     NotFound,
     /// A partner's link that is unknown or has expired: the same answer, so that nothing is told.
     LinkUnknown,
-    /// Too often; try again after so many seconds.
-    TooMany(i64),
+    /// Too often.
+    TooMany {
+        /// After how many seconds it may be tried again.
+        seconds: i64,
+        /// What else there is to say: what became of what was sent, and whom to ring where something cannot wait.
+        meanwhile: Vec<String>,
+    },
     /// A form that did not come from our own page.
     Forbidden,
     /// A form that cannot be read.
@@ -37,10 +42,24 @@ impl PageError {
         Self::Internal(error.into())
     }
 
+    /// Too often; to be tried again after so many seconds.
+    pub const fn too_many(seconds: i64) -> Self {
+        Self::TooMany { seconds, meanwhile: Vec::new() }
+    }
+
+    /// Where somebody has to wait: says this as well.
+    #[must_use]
+    pub fn meanwhile(mut self, words: impl IntoIterator<Item = String>) -> Self {
+        if let Self::TooMany { meanwhile, .. } = &mut self {
+            meanwhile.extend(words);
+        }
+        self
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound | Self::LinkUnknown => StatusCode::NOT_FOUND,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::BadForm => StatusCode::BAD_REQUEST,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
@@ -57,7 +76,7 @@ impl PageError {
                 "It may have been cut in two by your mail program, or it is too old. Please ring the number in the mail \
                  you received, and we will help you from there.",
             ),
-            Self::TooMany(_) => ("Please wait a moment", "This page was asked for very often. Try again in a minute."),
+            Self::TooMany { .. } => ("Please wait a moment", "This page was asked for very often."),
             Self::Forbidden => (
                 "This form could not be taken",
                 "It did not come from one of our own pages, or the page had been open for too long. Go back, load the \
@@ -78,6 +97,18 @@ impl PageError {
                 "It was not you. What you wrote may not have been kept. Please try again in a little while.",
             ),
         }
+    }
+
+    /// Until when to wait, and what to do meanwhile.
+    fn more(&self) -> Vec<String> {
+        let Self::TooMany { seconds, meanwhile } = self else { return Vec::new() };
+        let when = match (seconds + 59) / 60 {
+            ..=1 => "in a minute".to_owned(),
+            minutes => format!("in {minutes} minutes"),
+        };
+        let mut more = vec![format!("Please try again {when}.")];
+        more.extend_from_slice(meanwhile);
+        more
     }
 }
 
@@ -102,11 +133,12 @@ impl IntoResponse for PageError {
             tracing::error!(error = chain, "a page could not be made");
         }
         let (heading, text) = self.words();
-        let body = pages::render("message.html", fill! { heading, text }).unwrap_or_else(|_| {
+        let more = self.more();
+        let body = pages::render("message.html", fill! { heading, text, more }).unwrap_or_else(|_| {
             Html(format!("<!doctype html><title>{heading}</title><h1>{heading}</h1><p>{text}</p>"))
         });
         let mut response = (self.status(), body).into_response();
-        if let Self::TooMany(seconds) = &self
+        if let Self::TooMany { seconds, .. } = &self
             && let Ok(value) = HeaderValue::from_str(&seconds.to_string())
         {
             response.headers_mut().insert(header::RETRY_AFTER, value);

@@ -83,7 +83,7 @@ async fn metrics(State(app): State<App>) -> Result<Response, PageError> {
     family("wellbridge_alerts_open", "Alerts nobody has opened.", &[(String::new(), alerts as u64)]);
     family(
         "wellbridge_edges_failing",
-        "Practices, feeds and mail servers that fail now.",
+        "Practices, feeds and mail servers that fail now, and bank holidays that run out.",
         &[(String::new(), failing as u64)],
     );
     family("wellbridge_jobs_waiting", "Jobs to be run now or running.", &[(String::new(), jobs.unsigned_abs())]);

@@ -65,7 +65,7 @@ pub async fn knock(app: &App, door: &str, seconds: i64, most: u32) -> Result<(),
 
 fn few_enough(knocks: i64, most: u32, seconds: i64, now: Timestamp) -> Result<(), PageError> {
     if knocks > i64::from(most) {
-        return Err(PageError::TooMany(seconds - now.as_second().rem_euclid(seconds)));
+        return Err(PageError::too_many(seconds - now.as_second().rem_euclid(seconds)));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The program as a person or a script at a terminal meets it: what it says, what it answers, and how it ends.
 
+mod matching;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -118,7 +120,7 @@ fn check_names_every_connection_that_does_not_answer_and_leaves_nothing_behind()
 }
 
 #[test]
-fn check_says_that_the_bank_holidays_run_out() {
+fn check_and_the_service_say_that_the_bank_holidays_run_out() {
     let folder = Folder::with(&format!("bank_holidays = \"old.toml\"\n{}", settings()));
     std::fs::write(folder.0.join("old.toml"), "from = \"2024-01-01\"\nuntil = \"2025-12-31\"\n[days]\n").unwrap();
     let ended = folder.run(&["check", "--json"]);
@@ -126,6 +128,14 @@ fn check_says_that_the_bank_holidays_run_out() {
     let line = lines.as_array().unwrap().iter().find(|line| line["what"] == "bank holidays").unwrap();
     assert_eq!((ended.code, &line["well"]), (Some(1), &Value::from(false)), "{line}");
     assert!(line["said"].as_str().unwrap().contains("2025-12-31"), "{line}");
+    let log = std::fs::File::create(folder.0.join("log")).unwrap();
+    let mut child = folder.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    terminate(&child);
+    assert_eq!(code_within(&mut child, 30, |_| ()), Some(0));
+    let log = std::fs::read_to_string(folder.0.join("log")).unwrap();
+    let line = log.lines().find(|line| line.contains("bank holidays run out")).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("WARN") && line.contains("2025-12-31"), "{line}");
 }
 
 #[test]
@@ -164,6 +174,28 @@ fn completions_know_the_commands_and_need_no_settings() {
         for command in ["referrals", "directory", "evaluate", "ledger"] {
             assert!(ended.out.contains(command), "{shell}: {command}");
         }
+    }
+}
+
+#[test]
+fn whoever_stops_reading_ends_a_command_quietly_and_as_it_would_have_ended() {
+    let folder = Folder::with(&settings());
+    for arguments in [
+        &["completions", "bash"][..],
+        &["completions", "fish"],
+        &["--help"],
+        &["evaluate", "--help"],
+        &["referrals", "list"],
+        &["referrals", "list", "--json"],
+        &["ledger", "verify", "--json"],
+        &["check", "--json"],
+    ] {
+        let read = folder.run(arguments);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader); // `| head -1`, which has seen enough.
+        let ended = Ended::from(folder.command(arguments).stdout(writer).output().unwrap());
+        assert!(!read.out.is_empty());
+        assert_eq!((ended.code, ended.err), (read.code, read.err), "{arguments:?}");
     }
 }
 
@@ -340,101 +372,6 @@ async fn ledger_verify_ends_with_1_where_what_is_stored_does_not_follow_from_wha
     for secret in IDENTIFIERS {
         assert!(!found.out.contains(secret), "{secret}");
     }
-}
-
-/// A file of the evaluation set that comes with the program.
-fn eval(file: &str) -> String {
-    format!("{}/tests/eval/{file}", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Referrals in a folder of their own: two as they came, one whose NHS number cannot be right, one that is no FHIR.
-fn referrals(folder: &Folder, names: &[&str]) {
-    let to = folder.0.join("referrals");
-    std::fs::create_dir_all(&to).unwrap();
-    let text = std::fs::read_to_string(eval("referrals/D001.json")).unwrap();
-    for name in names {
-        let text = match *name {
-            "bad-number" => text.replace("\"9990300127\"", "\"9990300128\""),
-            "nonsense" => "Dear colleague, please see this lady.".to_owned(),
-            name => std::fs::read_to_string(eval(&format!("referrals/{name}.json"))).unwrap(),
-        };
-        std::fs::write(to.join(format!("{name}.json")), text).unwrap();
-    }
-}
-
-#[test]
-fn match_shows_why_a_service_fits_and_ends_with_1_for_a_referral_that_would_be_held_unread() {
-    let folder = Folder::with("nonsense = ");
-    referrals(&folder, &["D001", "bad-number", "nonsense"]);
-    let feed = eval("services-feed.json");
-    let run = |name: &str, json: &[&str]| {
-        let file = format!("referrals/{name}.json");
-        folder.run(&[&["match", "--referral", &file, "--directory", &feed, "--today", "2026-11-24"], json].concat())
-    };
-    let plain = run("D001", &[]);
-    assert_eq!(plain.code, Some(0), "{plain:?}");
-    for part in ["decision: auto", "need: ", "shown by “", "  1. ", "why: ", "would be asked now: "] {
-        assert!(plain.out.contains(part), "{part}: {plain:?}");
-    }
-    let found = run("D001", &["--json"]);
-    let answer = found.json();
-    assert_eq!((found.code, answer["decision"].as_str()), (Some(0), Some("auto")), "{answer}");
-    assert!(answer["offer"].is_string() && answer["needs"][0]["candidates"][0]["why"].is_array(), "{answer}");
-    let held = run("bad-number", &["--json"]);
-    let answer = held.json();
-    assert_eq!((held.code, answer["decision"].as_str()), (Some(1), Some("person")), "{held:?}");
-    assert!(answer["hold"] == "bad-nhs-number" && answer["needs"].as_array().unwrap().is_empty(), "{answer}");
-    assert!(held.err.contains("would be held") && held.err.contains("NHS number"), "{held:?}");
-    assert!(!held.err.contains("9990300128"), "{held:?}");
-    let plain = run("bad-number", &[]);
-    assert!(plain.code == Some(1) && plain.out.contains("decision: person"), "{plain:?}");
-    for missing in ["nonsense", "not-there"] {
-        let ended = run(missing, &[]);
-        assert!(ended.code == Some(2) && ended.out.is_empty() && ended.err.contains(missing), "{ended:?}");
-    }
-}
-
-#[test]
-fn evaluate_writes_a_line_for_every_referral_and_ends_with_1_where_one_cannot_be_read() {
-    let folder = Folder::with("nonsense = ");
-    let feed = eval("services-feed.json");
-    let run = || {
-        let arguments = ["--directory", &feed, "--today", "2026-11-24", "--out", "run.jsonl"];
-        let ended = folder.run(&[&["evaluate", "--referrals", "referrals"], &arguments[..]].concat());
-        let lines = std::fs::read_to_string(folder.0.join("run.jsonl")).unwrap_or_default();
-        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        (ended, lines)
-    };
-    assert_eq!(run().0.code, Some(2), "a folder that is not there");
-    referrals(&folder, &["D001", "D002"]);
-    let (ended, lines) = run();
-    assert_eq!((ended.code, lines.len()), (Some(0), 2), "{ended:?}");
-    for (line, name) in lines.iter().zip(["D001", "D002"]) {
-        let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["referral", "decision", "safety", "offer", "ranked", "needs"]);
-        assert_eq!(line["referral"], name);
-        assert!(!line["ranked"].as_array().unwrap().is_empty() && !line["needs"].as_array().unwrap().is_empty());
-    }
-    if let Ok(scored) = Command::new("python3")
-        .args([&eval("score.py"), "run.jsonl", "--labels", &eval(""), "--json"])
-        .current_dir(&folder.0)
-        .output()
-    {
-        let scored = Ended::from(scored);
-        assert_eq!(scored.code, Some(0), "{scored:?}");
-        assert!(scored.json().is_object(), "{scored:?}");
-    }
-    referrals(&folder, &["bad-number", "nonsense"]);
-    let (ended, lines) = run();
-    assert_eq!((ended.code, lines.len()), (Some(1), 4), "{ended:?}");
-    for (line, name) in lines[2..].iter().zip(["bad-number", "nonsense"]) {
-        assert_eq!(
-            (&line["referral"], &line["decision"], &line["offer"]),
-            (&name.into(), &"person".into(), &Value::Null)
-        );
-        assert!(ended.err.contains(name), "{ended:?}");
-    }
-    assert!(ended.out.contains("3 referrals matched and 1 that cannot be read"), "{ended:?}");
 }
 
 /// The database from behind.

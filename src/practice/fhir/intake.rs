@@ -357,5 +357,8 @@ pub(super) fn hash(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "intake_odd_tests.rs"]
+mod odd_tests;
+#[cfg(test)]
 #[path = "intake_tests.rs"]
 mod tests;

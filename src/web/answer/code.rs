@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::SignedDuration;
 use riverqueue::InsertOpts;
 
-use super::{Case, Link};
+use super::{Case, Link, ring};
 use crate::partner::address::EmailAddress;
 use crate::referral::OfferId;
 use crate::referral::episode::OfferStatus;
@@ -72,7 +72,8 @@ pub(super) async fn send(State(app): State<App>, link: Link, posted: Posted) -> 
         return Ok(link.to("code"));
     }
     drop(tx);
-    knock(&app, &format!("code:{}", link.hash), HOUR, limits.codes_per_hour).await?;
+    let knocked = knock(&app, &format!("code:{}", link.hash), HOUR, limits.codes_per_hour).await;
+    knocked.map_err(|busy| busy.meanwhile([ring(Some(case.programme))]))?;
     let code = app.service.link_key.one_time_code(link.row.offer, ordinal);
     let hash = app.service.link_key.code_hash(link.row.offer, ordinal, code.digits());
     let lasts = SignedDuration::try_from(limits.code_lasts).map_err(PageError::internal)?;

@@ -156,6 +156,9 @@ async fn whoever_tries_many_links_has_to_wait_and_nobody_else_has() {
     }
     let seen = from("203.0.113.9", most).await;
     assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+    for words in ["ring the coordinator whose number is in the mail", "999"] {
+        assert!(seen.body.contains(words), "{words}: {}", seen.body);
+    }
     let wait: i64 = seen.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(from("203.0.113.10", 1).await.status, StatusCode::NOT_FOUND, "another visitor");
@@ -169,22 +172,25 @@ async fn when_the_questions_of_an_hour_are_used_up_a_worry_still_arrives() {
     let page = format!("{link}/question");
     let ask = async |fields: &[(&str, &str)]| {
         world.service.clock.advance(SignedDuration::from_mins(1));
-        world.fill_in(&page, &page, fields, "").await.status
+        world.fill_in(&page, &page, fields, "").await
     };
     let matters = async |kind: AttentionKind| {
         world.episode(id).await.attention.iter().filter(|matter| matter.kind == kind).count()
     };
     for n in 0..10 {
-        assert_eq!(ask(&[("words", "Is there a dog?")]).await, StatusCode::SEE_OTHER, "{n}");
+        assert_eq!(ask(&[("words", "Is there a dog?")]).await.status, StatusCode::SEE_OTHER, "{n}");
     }
-    assert_eq!(ask(&[("words", "And a cat?")]).await, StatusCode::TOO_MANY_REQUESTS);
+    let seen = ask(&[("words", "And a cat?")]).await;
+    assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+    for words in ["try again in 49 minutes", "The question was not taken", "safety still is", "does not wait"] {
+        assert!(seen.body.contains(words), "{words}: {}", seen.body);
+    }
     let asked = matters(AttentionKind::Question).await;
-    assert_eq!(
-        ask(&[("words", "And a bird?"), ("worry", "She sounds frightened")]).await,
-        StatusCode::TOO_MANY_REQUESTS
-    );
+    let seen = ask(&[("words", "And a bird?"), ("worry", "She sounds frightened")]).await;
+    assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(seen.body.contains("has reached us all the same. Only the question was not taken"), "{}", seen.body);
     assert_eq!(matters(AttentionKind::Risk).await, 1, "the worry on the same form is kept");
-    assert_eq!(ask(&[("worried", "yes")]).await, StatusCode::SEE_OTHER);
+    assert_eq!(ask(&[("worried", "yes")]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(matters(AttentionKind::Risk).await, 2);
     let worried = format!("{link}/tell/worried");
     assert_eq!(
@@ -195,5 +201,5 @@ async fn when_the_questions_of_an_hour_are_used_up_a_worry_still_arrives() {
     assert_eq!(matters(AttentionKind::Question).await, asked, "and no question slipped through");
     let later: Timestamp = start() + SignedDuration::from_hours(1);
     world.service.clock.advance(later.duration_since(world.service.clock.now()));
-    assert_eq!(ask(&[("words", "Is there a garden?")]).await, StatusCode::SEE_OTHER);
+    assert_eq!(ask(&[("words", "Is there a garden?")]).await.status, StatusCode::SEE_OTHER);
 }

@@ -16,6 +16,8 @@ mod expiry_tests;
 mod kept_tests;
 mod page;
 mod person;
+#[cfg(test)]
+mod person_tests;
 mod reply;
 mod tell;
 #[cfg(test)]
@@ -67,20 +69,36 @@ impl FromRequestParts<App> for Link {
             path.ok().and_then(|path| path.iter().find(|(name, _)| *name == "token").map(|(_, v)| v.to_owned()));
         let hash = token.as_deref().and_then(AnswerToken::parse).map(|token| token.hash());
         let (Some(token), Some(hash)) = (token, hash) else {
-            visitor::admit(app, parts).await?;
+            visitor::admit(app, parts).await.map_err(|busy| busy.meanwhile(not_taken(None)))?;
             return Err(PageError::LinkUnknown);
         };
         // Whoever guesses is counted as well, and turned away in the end.
         let Some(row) = app.service.store.token(&hash).await? else {
-            visitor::admit(app, parts).await?;
+            visitor::admit(app, parts).await.map_err(|busy| busy.meanwhile(not_taken(None)))?;
             return Err(PageError::LinkUnknown);
         };
-        visitor::admit_to_link(app, parts, &hash).await?;
-        if row.expires <= app.now() {
+        let expired = row.expires <= app.now();
+        let programme = app.service.programme(&row.programme).filter(|_| !expired);
+        visitor::admit_to_link(app, parts, &hash).await.map_err(|busy| busy.meanwhile(not_taken(programme)))?;
+        if expired {
             return Err(PageError::LinkUnknown);
         }
         Ok(Self { token, hash, row })
     }
+}
+
+/// What a partner reads who has to wait. A safety matter is not to wait with her.
+fn not_taken(programme: Option<&Programme>) -> [String; 2] {
+    let sent = "If you have just sent us something, it was not taken: go back then and send it once more.";
+    [sent.to_owned(), ring(programme)]
+}
+
+fn ring(programme: Option<&Programme>) -> String {
+    let whom = match programme {
+        Some(programme) => format!("{}, {}", programme.name, programme.phone),
+        None => "the coordinator whose number is in the mail you received".to_owned(),
+    };
+    format!("A worry about somebody’s safety does not wait: ring {whom}. If somebody is in danger now, ring 999.")
 }
 
 impl Link {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Serialize;
 
-use super::{Case, Link, Report, record, record_worry};
+use super::{Case, Link, Report, record, record_worry, ring};
 use crate::referral::episode::Reason;
 use crate::referral::event::PartnerSaid;
 use crate::web::pages::{self, fill};
@@ -99,7 +99,14 @@ pub(super) async fn question(State(app): State<App>, link: Link, posted: Posted)
     }
     if words.is_some() {
         // Each is a mail to the duty address; a worry is never held up.
-        knock(&app, &format!("question:{}", link.hash), HOUR, QUESTIONS_AN_HOUR).await?;
+        let worry = if worried {
+            "Your worry about somebody’s safety has reached us all the same. Only the question was not taken."
+        } else {
+            "The question was not taken. A worry about somebody’s safety still is, also on the page you come from."
+        };
+        let meanwhile = || [worry.to_owned(), ring(Some(case.programme))];
+        let knocked = knock(&app, &format!("question:{}", link.hash), HOUR, QUESTIONS_AN_HOUR).await;
+        knocked.map_err(|busy| busy.meanwhile(meanwhile()))?;
         record(&app, &link, &posted, Report::new(PartnerSaid::Asked).with("question", words)).await?;
     }
     Ok(link.to("").into_response())

@@ -5,11 +5,13 @@
 //! chat are no rules at all. Pure. The reading errs towards a person where words contradict each other or hedge.
 
 mod care;
-mod rules;
+mod directs;
+mod forbids;
 mod words;
 
 use self::care::{disguised, hedged, kept_secret, overheard};
-use self::rules::{forbidden, only, preferred, safe, told, unsafe_way, without};
+use self::directs::{only, preferred, safe, told};
+use self::forbids::{forbidden, unsafe_way, without};
 use self::words::{Means, Words, clauses, sentences};
 use crate::referral::SafeContact;
 use crate::referral::content::Gender;
