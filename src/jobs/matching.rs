@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::schedule::{OWN, Schedule};
+use super::task::meanwhile;
 use super::{About, Attempt, Effect, JobError, nothing_to_do, tell_given_up};
 use crate::crash_point;
 use crate::directory::Directory;
@@ -31,6 +32,31 @@ impl Effect for MatchReferral {
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let done = self.find(service, attempt).await;
+        if done.is_err() {
+            // The practice sees that we have it, though nobody has looked for a service yet.
+            meanwhile(service, self.referral, attempt).await;
+        }
+        done
+    }
+
+    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
+        let mut tx = service.store.begin().await?;
+        if let Some(standing) = tx.standing(self.referral).await? {
+            tell_given_up(&mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
+            let event = Event::Matched { needs: left_to_a_person(&standing.episode), safety: false };
+            match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
+                Ok(_) | Err(StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        tx.complete(attempt.job).await?;
+        tx.commit().await
+    }
+}
+
+impl MatchReferral {
+    async fn find(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let Some(standing) = service.store.standing(self.referral).await? else {
             return nothing_to_do(service, attempt).await;
         };
@@ -78,20 +104,6 @@ impl Effect for MatchReferral {
         tx.commit().await?;
         crash_point::reached("after:offer");
         Ok(())
-    }
-
-    async fn give_up(&self, service: &Wellbridge, attempt: Attempt, _: &EffectError) -> Result<(), StoreError> {
-        let mut tx = service.store.begin().await?;
-        if let Some(standing) = tx.standing(self.referral).await? {
-            tell_given_up(&mut tx, &standing.episode.programme, self.referral, attempt.now).await?;
-            let event = Event::Matched { needs: left_to_a_person(&standing.episode), safety: false };
-            match tx.record(self.referral, &event, None, attempt.now, attempt.now).await {
-                Ok(_) | Err(StoreError::Refused(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        tx.complete(attempt.job).await?;
-        tx.commit().await
     }
 }
 

@@ -104,7 +104,7 @@ impl SendOfferMail {
     async fn checked_again(&self, service: &Wellbridge) -> Result<Option<Standing>, JobError> {
         let Some(before) = service.store.standing(self.referral).await? else { return Ok(None) };
         let needed = before.episode.offer(self.offer).is_some_and(|o| still_true(self.mail, o, &before.episode));
-        if needed { Ok(Some(read_again(service, self.referral).await?)) } else { Ok(Some(before)) }
+        if needed { Ok(Some(read_again(service, self.referral).await?.standing)) } else { Ok(Some(before)) }
     }
 
     /// Written down before a byte leaves. False where another attempt came first while this one was checking: a mail that

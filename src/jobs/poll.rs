@@ -14,7 +14,7 @@ use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_d
 use crate::clock::london;
 use crate::crash_point;
 use crate::effect::EffectError;
-use crate::practice::{Input, PollFrom, PracticeSystem};
+use crate::practice::{Input, LastRead, PollFrom, PracticeSystem, Versions};
 use crate::random;
 use crate::referral::facts::facts;
 use crate::referral::{PracticeId, ReferralId};
@@ -175,7 +175,7 @@ async fn read_page(
         None => PollFrom::Since(since(service, practice).await?),
     };
     crash_point::step("before:poll").await?;
-    let page = system.poll(&from).await?;
+    let page = system.poll(&from, &Here { service, practice: &practice.id }).await?;
     crash_point::step("after:poll").await?;
     // `_lastUpdated` is stamped by the practice's clock: where that one is behind ours, the cursor goes by it.
     place.began = page.server_time.filter(|_| place.pages == 0).map_or(place.began, |theirs| theirs.min(place.began));
@@ -201,6 +201,20 @@ async fn read_page(
             );
             Err(EffectError::retry(why).into())
         }
+    }
+}
+
+/// What the store knows of a practice's requests.
+struct Here<'a> {
+    service: &'a Wellbridge,
+    practice: &'a PracticeId,
+}
+
+#[async_trait::async_trait]
+impl LastRead for Here<'_> {
+    async fn last_read(&self, request: &str) -> Option<Versions> {
+        // A database that does not answer will say so when the page is taken in.
+        self.service.store.last_read(self.practice, request).await.unwrap_or_default()
     }
 }
 
@@ -242,7 +256,8 @@ async fn look_at_the_open(
     if open.is_empty() {
         return Ok(());
     }
-    let refused = match tokio::time::timeout(LOOK, system.changed(&open, since)).await {
+    let known = Here { service, practice: &practice.id };
+    let refused = match tokio::time::timeout(LOOK, system.changed(&open, since, &known)).await {
         Ok(Ok(inputs)) => {
             take_in(service, practice, programme, inputs).await?;
             return Ok(());

@@ -7,6 +7,7 @@ use super::schedule::{READ, Schedule};
 use super::{About, Attempt, Effect, JobError, nothing_to_do, tell_given_up};
 use crate::crash_point;
 use crate::effect::EffectError;
+use crate::practice::Input;
 use crate::referral::ReferralId;
 use crate::service::Wellbridge;
 use crate::store::queue::ReadAgain;
@@ -49,9 +50,17 @@ impl Effect for ReadAgain {
     }
 }
 
+/// A referral as it was just read.
+pub(crate) struct ReadNow {
+    /// Where it stands since.
+    pub(crate) standing: Standing,
+    /// Its request as it came, where it came.
+    pub(crate) request: Option<String>,
+}
+
 /// Reads a referral's request, patient and consent as the record stands now, takes in what changed, and answers where
 /// it stands then. A practice that cannot be reached is an error: nothing may be sent or shown on old knowledge.
-pub(crate) async fn read_again(service: &Wellbridge, referral: ReferralId) -> Result<Standing, JobError> {
+pub(crate) async fn read_again(service: &Wellbridge, referral: ReferralId) -> Result<ReadNow, JobError> {
     let standing = service.store.standing(referral).await?.ok_or(StoreError::NotFound)?;
     let system = service.practices.get(&standing.source.practice);
     let programme = service.programme(&standing.episode.programme);
@@ -68,5 +77,6 @@ pub(crate) async fn read_again(service: &Wellbridge, referral: ReferralId) -> Re
     take_in_one(&mut tx, programme, &input, now).await?;
     let standing = tx.standing(referral).await?.ok_or(StoreError::NotFound)?;
     tx.commit().await?;
-    Ok(standing)
+    let (Input::Readable(_, raw) | Input::Unreadable(_, raw)) = input;
+    Ok(ReadNow { standing, request: raw.documents.into_iter().next() })
 }

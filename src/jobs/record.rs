@@ -5,8 +5,9 @@ mod message;
 use std::time::Duration;
 
 use self::message::Words;
-use super::read_again::read_again;
+use super::read_again::{ReadNow, read_again};
 use super::schedule::{RECORD, Schedule};
+use super::task::meanwhile;
 use super::{About, Attempt, Effect, JobError, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
@@ -19,7 +20,7 @@ use crate::referral::event::{Alert, Event};
 use crate::referral::lifecycle::whose_record_is_unknown;
 use crate::referral::{FilingId, OfferId};
 use crate::service::Wellbridge;
-use crate::store::queue::FileRecord;
+use crate::store::queue::{FileRecord, KeepTask, once};
 use crate::store::{Standing, StoreError};
 
 impl Effect for FileRecord {
@@ -34,34 +35,11 @@ impl Effect for FileRecord {
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
-        let Some(known) = service.store.standing(self.referral).await? else {
-            return nothing_to_do(service, attempt).await;
-        };
-        let (Some(_), Some(system)) = (self.queued(&known), service.practices.get(&known.source.practice)) else {
-            return nothing_to_do(service, attempt).await;
-        };
-        // Hours may lie between the moment and now: whose request it is and what the person shares may have changed.
-        let standing = read_again(service, self.referral).await?;
-        let Some(filing) = self.queued(&standing) else {
-            return nothing_to_do(service, attempt).await;
-        };
-        if let Some(why) = forbidden(service, &standing).await? {
-            return Err(EffectError::give_up(why, None).into());
+        let done = self.file(service, attempt).await;
+        if done.is_err() {
+            meanwhile(service, self.referral, attempt).await;
         }
-        let clinical = clinical_filing(service, &standing, filing).await?;
-        crash_point::step("before:file").await?;
-        let receipt = system.file(&clinical).await?;
-        crash_point::step("after:file").await?;
-        let (event, outputs) = match receipt {
-            Receipt::Filed(outputs) => (Event::Filed { filing: self.filing }, outputs),
-            Receipt::Handed(receipt) => (Event::Handed { filing: self.filing }, vec![receipt]),
-        };
-        let programme = &standing.episode.programme;
-        let mut tx = service.store.begin().await?;
-        tx.settle_filing(self.filing, self.referral, programme, &outputs, None, attempt.now).await?;
-        tx.record(self.referral, &event, Some(&effect_id(self.filing)), attempt.now, attempt.now).await?;
-        tx.complete(attempt.job).await?;
-        Ok(tx.commit().await?)
+        done
     }
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
@@ -81,12 +59,54 @@ impl Effect for FileRecord {
             }
             Err(other) => return Err(other),
         }
+        tx.enqueue(KeepTask { referral: self.referral }, once()).await?;
         tx.complete(attempt.job).await?;
         tx.commit().await
     }
 }
 
 impl FileRecord {
+    async fn file(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let Some(known) = service.store.standing(self.referral).await? else {
+            return nothing_to_do(service, attempt).await;
+        };
+        let (Some(_), Some(system)) = (self.queued(&known), service.practices.get(&known.source.practice)) else {
+            return self.nothing_to_file(service, attempt).await;
+        };
+        // Hours may lie between the moment and now: whose request it is and what the person shares may have changed.
+        let ReadNow { standing, request } = read_again(service, self.referral).await?;
+        let Some(filing) = self.queued(&standing) else {
+            return self.nothing_to_file(service, attempt).await;
+        };
+        if let Some(why) = forbidden(service, &standing).await? {
+            return Err(EffectError::give_up(why, None).into());
+        }
+        let clinical = clinical_filing(service, &standing, filing, request).await?;
+        crash_point::step("before:file").await?;
+        let receipt = system.file(&clinical).await?;
+        crash_point::step("after:file").await?;
+        let (event, outputs) = match receipt {
+            Receipt::Filed(outputs) => (Event::Filed { filing: self.filing }, outputs),
+            Receipt::Handed(receipt) => (Event::Handed { filing: self.filing }, vec![receipt]),
+        };
+        let programme = &standing.episode.programme;
+        let mut tx = service.store.begin().await?;
+        tx.settle_filing(self.filing, self.referral, programme, &outputs, None, attempt.now).await?;
+        tx.record(self.referral, &event, Some(&effect_id(self.filing)), attempt.now, attempt.now).await?;
+        // What is only handed over is no step, but what brought it here is.
+        tx.enqueue(KeepTask { referral: self.referral }, once()).await?;
+        tx.complete(attempt.job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// It was set aside, or written by another attempt: the Task still says the step that brought it here.
+    async fn nothing_to_file(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        tx.enqueue(KeepTask { referral: self.referral }, once()).await?;
+        tx.complete(attempt.job).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The filing, where it still waits to be written.
     fn queued<'s>(&self, standing: &'s Standing) -> Option<&'s Filing> {
         standing.episode.filings.iter().find(|f| f.id == self.filing && f.status == FilingStatus::Queued)
@@ -121,6 +141,7 @@ async fn clinical_filing(
     service: &Wellbridge,
     standing: &Standing,
     filing: &Filing,
+    request: Option<String>,
 ) -> Result<ClinicalFiling, StoreError> {
     let episode = &standing.episode;
     let events = service.store.events(episode.id).await?;
@@ -138,6 +159,7 @@ async fn clinical_filing(
         id: filing.id,
         moment: filing.moment,
         source: standing.source.clone(),
+        request,
         occurred: cause.map_or(standing.changed, |recorded| recorded.occurred),
         sharing: episode.facts.sharing,
         person_accepted: episode.person == PersonAnswer::Accepted,

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use super::schedule::{RECORD, Schedule};
-use super::{About, Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, chain, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding};
+use crate::referral::ReferralId;
 use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus, ReferralState};
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
-use crate::store::StoreError;
 use crate::store::queue::{KeepTask, once};
+use crate::store::{Standing, StoreError};
 
 impl Effect for KeepTask {
     const SCHEDULE: Schedule = RECORD;
@@ -37,6 +38,7 @@ impl Effect for KeepTask {
         let outputs = outputs.into_iter().flat_map(|(_, outputs, _)| outputs).collect();
         let step = coarse_step(&standing.episode);
         let since = service.store.so_since(self.referral, |episode| coarse_step(episode) == step).await?;
+        let first = self.first(service, &standing, attempt).await?;
         let said = TaskStanding {
             source: standing.source.clone(),
             step,
@@ -45,6 +47,7 @@ impl Effect for KeepTask {
             changed: standing.changed,
             sharing: standing.episode.facts.sharing,
             seen: standing.task_version.clone(),
+            first,
         };
         crash_point::step("before:task").await?;
         let written = system.keep_task(&said).await?;
@@ -71,6 +74,43 @@ impl Effect for KeepTask {
     }
 }
 
+impl KeepTask {
+    /// The request as it was taken in, where no earlier try can have left a Task of ours: this is the first attempt, and
+    /// no earlier job was given up. (One that waits or runs is the same job: see `store::queue::once`.)
+    async fn first(
+        &self,
+        service: &Wellbridge,
+        standing: &Standing,
+        attempt: Attempt,
+    ) -> Result<Option<String>, StoreError> {
+        if attempt.number > 1 || standing.source.task.is_some() {
+            return Ok(None);
+        }
+        let alerts = service.store.alerts_of(self.referral).await?;
+        if alerts.iter().any(|alert| alert.kind == Alert::GivenUp) {
+            return Ok(None);
+        }
+        Ok(service.store.raw(self.referral).await?.into_iter().next())
+    }
+}
+
+/// A job that has the Task written when it is done could not do its work: meanwhile the Task says what is true. Not at
+/// every later attempt, which may go on for days.
+pub(super) async fn meanwhile(service: &Wellbridge, referral: ReferralId, attempt: Attempt) {
+    const AT_MOST: i32 = 3;
+    if attempt.number > AT_MOST {
+        return;
+    }
+    let queued = async {
+        let mut tx = service.store.begin().await?;
+        tx.enqueue(KeepTask { referral }, once()).await?;
+        tx.commit().await
+    };
+    if let Err(error) = queued.await {
+        tracing::warn!(referral.id = %referral, error = %chain(&error), "the Task could not be queued; the next attempt does it");
+    }
+}
+
 /// What a practice sees of where a referral stands: the furthest that any need has come, while one is open.
 fn coarse_step(episode: &Episode) -> CoarseStep {
     match episode.state() {
@@ -86,9 +126,7 @@ fn coarse_step(episode: &Episode) -> CoarseStep {
         Some((true, _)) => CoarseStep::Booked,
         Some((false, true)) => CoarseStep::DidNotAttend,
         Some((false, false)) => CoarseStep::Arranging,
-        None if episode.needs.iter().all(|n| n.state == NeedState::Received) && episode.offers.is_empty() => {
-            CoarseStep::Received
-        }
+        None if episode.is_only_received() => CoarseStep::Received,
         None => CoarseStep::Seeking,
     }
 }

@@ -16,14 +16,20 @@ use crate::referral::{FilingId, OfferId, Ons4, Referral, Sharing, Source};
 #[async_trait::async_trait]
 pub trait PracticeSystem: Send + Sync {
     /// Reads one page of what changed. The first page starts at `since`; a later one at the `next` of the page before.
-    /// Entries are parsed one by one: a bad entry is an [`Input::Unreadable`], never an error of the page.
-    async fn poll(&self, from: &PollFrom) -> Result<Page, EffectError>;
+    /// Entries are parsed one by one: a bad entry is an [`Input::Unreadable`], never an error of the page. What `known`
+    /// says was read in the same version is passed over: the practice pays for every call.
+    async fn poll(&self, from: &PollFrom, known: &dyn LastRead) -> Result<Page, EffectError>;
 
     /// Those of these open requests that changed since then, with all that belongs to them: a request that reached us by
-    /// a Task alone is shown by no search of [`PracticeSystem::poll`] when only the request changes. What is not found
-    /// is no news. For a system whose poll shows every change, none.
-    async fn changed(&self, open: &[Source], since: Timestamp) -> Result<Vec<Input>, EffectError> {
-        let _ = (open, since);
+    /// a Task alone is shown by no search of [`PracticeSystem::poll`] when only the request changes. What is not found, or
+    /// was read in the same version, is no news. For a system whose poll shows every change, none.
+    async fn changed(
+        &self,
+        open: &[Source],
+        since: Timestamp,
+        known: &dyn LastRead,
+    ) -> Result<Vec<Input>, EffectError> {
+        let _ = (open, since, known);
         Ok(Vec::new())
     }
 
@@ -41,6 +47,23 @@ pub trait PracticeSystem: Send + Sync {
 
     /// One line for `wellbridge check`: what answered and how it names itself; an error says what to do.
     async fn check(&self) -> Result<String, EffectError>;
+}
+
+/// What is known here of a practice's requests. A poll looks back over some minutes each time and finds a request by
+/// several searches: what was read whole in the version that is found need not be read again with all that belongs to it.
+#[async_trait::async_trait]
+pub trait LastRead: Send + Sync {
+    /// How this request was last read; none where it is new, or must be read whatever its version.
+    async fn last_read(&self, request: &str) -> Option<Versions>;
+}
+
+/// The versions in which a request and its Task were last read, or written by us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// [`Source::version`].
+    pub request: String,
+    /// `Task.id` and `meta.versionId` of its coordination Task, where both are known.
+    pub task: Option<(String, String)>,
 }
 
 /// Where a poll starts.
@@ -99,8 +122,8 @@ pub struct Unreadable {
 pub struct RawFhir {
     /// The request, its Task, then what they referred to.
     pub documents: Vec<String>,
-    /// `meta.versionId` of the coordination Task among them: where it is the one we wrote ([`TaskWritten::version`])
-    /// and the request's own version ([`Source::version`]) is known, the input is the echo of our own write.
+    /// `meta.versionId` of the coordination Task among them: where a poll finds it again ([`Versions::task`]), or the one
+    /// we wrote ([`TaskWritten::version`]), with the request's own version, it is no news.
     pub task_version: Option<String>,
 }
 
@@ -113,6 +136,9 @@ pub struct ClinicalFiling {
     pub moment: Moment,
     /// For which request.
     pub source: Source,
+    /// The request as it was read a moment ago, before this filing was found to be allowed: it says in whose record is
+    /// written. None where it is to be read.
+    pub request: Option<String>,
     /// When it happened.
     pub occurred: Timestamp,
     /// What the person agreed may come back: full, codes only, nothing.
@@ -180,6 +206,9 @@ pub struct TaskStanding {
     /// `meta.versionId` of the Task as it was last read or written, where known: a Task that somebody changed since is
     /// still written, but its new version is not returned as ours, so that the next poll takes the change in.
     pub seen: Option<String>,
+    /// The request as it was last taken in, where this is the first try to write a Task and none is known: nothing of
+    /// ours can be there, so it is made without looking for it (conditionally all the same).
+    pub first: Option<String>,
 }
 
 /// The coarse steps a practice sees: FHIR Task.status with a `BSeR` business status.

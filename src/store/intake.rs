@@ -34,10 +34,12 @@ pub enum TakenIn {
 
 const BY_REQUEST: &str = "select id from referral where practice_id = $1 and request_id = $2";
 const SET_INPUT: &str = "update referral set input_version = $2, task_id = coalesce($3, task_id), explanation = $4,
-    read_again = $5 where id = $1";
+    read_again = $5, task_version = coalesce($6, task_version) where id = $1";
 /// What was read within the hour is not stamped anew: that would be a write for every look before a mail or a filing.
-const SET_READ: &str = "update referral set read_again = $2, task_id = coalesce($3, task_id) where id = $1
-    and (read_again < $2 - 3600000 or task_id is distinct from coalesce($3, task_id))";
+const SET_READ: &str = "update referral set read_again = $2, task_id = coalesce($3, task_id),
+    task_version = coalesce($4, task_version) where id = $1
+    and (read_again < $2 - 3600000 or task_id is distinct from coalesce($3, task_id)
+    or task_version is distinct from coalesce($4, task_version))";
 const PUT_CONTENT: &str =
     "insert into referral_content (referral_id, programme_id, body, read_at, person) values ($1, $2, $3, $4, $5)
     on conflict (referral_id) do update set body = excluded.body, read_at = excluded.read_at,
@@ -64,6 +66,7 @@ impl Tx {
             let facts = under_history(facts, referral.status, None);
             let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
             self.receive(&episode, source, None, effects, now).await?;
+            self.read_task_at(new_id, source, raw, now).await?;
             self.put_content(new_id, programme, referral, false, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             return Ok(TakenIn::New(new_id));
@@ -77,13 +80,13 @@ impl Tx {
         let told_before = stored.as_ref().is_some_and(|stored| same_content(stored.clone(), referral));
         // The patient, the consent or the Task may change while the request keeps its version.
         if known.source.version == source.version && told_before && known.episode.facts == facts {
-            self.read_at(id, source, now).await?;
+            self.read_at(id, source, raw.task_version.as_deref(), now).await?;
             return Ok(TakenIn::Same);
         }
         let taken_on = known.episode.was_taken_on();
         self.put_content(id, programme, referral, taken_on, now).await?;
         self.put_raw(id, programme, &source.version, raw, now).await?;
-        self.set_input(id, source, None, now).await?;
+        self.set_input(id, source, None, raw.task_version.as_deref(), now).await?;
         if referral.status.is_withdrawn() {
             let by = Actor::Practice;
             return match self.record(id, &Event::Withdrawn { by }, None, now, now).await {
@@ -168,6 +171,7 @@ impl Tx {
             let now = super::ledger::floor_ms(now);
             let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
             self.receive(&episode, source, text, effects, now).await?;
+            self.read_task_at(new_id, source, raw, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             return Ok(TakenIn::New(new_id));
         };
@@ -181,11 +185,11 @@ impl Tx {
             && known.explanation.as_deref() == text
             && known.episode.facts == facts
         {
-            self.read_at(id, source, now).await?;
+            self.read_at(id, source, raw.task_version.as_deref(), now).await?;
             return Ok(TakenIn::Same);
         }
         self.put_raw(id, programme, &source.version, raw, now).await?;
-        self.set_input(id, source, text, now).await?;
+        self.set_input(id, source, text, raw.task_version.as_deref(), now).await?;
         self.changed(id, facts, now).await
     }
 
@@ -232,6 +236,7 @@ impl Tx {
         id: ReferralId,
         source: &Source,
         explanation: Option<&str>,
+        task_version: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         query(SET_INPUT)
@@ -240,17 +245,39 @@ impl Tx {
             .bind(source.task.as_deref())
             .bind(explanation)
             .bind(ms(now))
+            .bind(task_version)
             .execute(&mut self.inner)
             .await?;
         Ok(())
     }
 
+    /// Notes in which version the practice's own Task was read that came with a new referral.
+    async fn read_task_at(
+        &mut self,
+        id: ReferralId,
+        source: &Source,
+        raw: &RawFhir,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match raw.task_version.as_deref() {
+            Some(version) => self.read_at(id, source, Some(version), now).await,
+            None => Ok(()),
+        }
+    }
+
     /// Notes that a referral was read at its practice just now, and its Task where that is new.
-    pub(super) async fn read_at(&mut self, id: ReferralId, source: &Source, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn read_at(
+        &mut self,
+        id: ReferralId,
+        source: &Source,
+        task_version: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         query(SET_READ)
             .bind(id.to_string())
             .bind(ms(now))
             .bind(source.task.as_deref())
+            .bind(task_version)
             .execute(&mut self.inner)
             .await?;
         Ok(())

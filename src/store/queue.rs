@@ -178,8 +178,16 @@ pub(super) async fn enqueue_effects(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let referral = episode.id;
+    let moves_on = effects.iter().any(|effect| match effect {
+        Effect::Match => episode.is_only_received(),
+        Effect::File(..) => true,
+        _ => false,
+    });
     for effect in effects {
         match effect {
+            // What moves the referral on at once has the Task written when it is done, or could not be: the practice is
+            // called once for both steps (see `jobs::task::meanwhile`).
+            Effect::KeepTask if moves_on => 0,
             Effect::Match => tx.enqueue(MatchReferral { referral }, InsertOpts::default()).await?,
             Effect::Mail(offer, mail) => {
                 tx.ask_for_offer_mail(episode, offer, mail, now).await?;

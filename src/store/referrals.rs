@@ -6,7 +6,7 @@ use super::rows::{at, from_json, from_word, json, key, ms};
 use super::sql::{Row, query};
 use super::{Store, StoreError, Tx};
 use crate::matching::Match;
-use crate::practice::Taken;
+use crate::practice::{Taken, Versions};
 use crate::referral::episode::{Episode, Hold};
 use crate::referral::{NoteId, OfferId, Ons4, Patient, PracticeId, ProgrammeId, Referral, ReferralId, Score, Source};
 
@@ -144,6 +144,9 @@ const TO_READ_AGAIN: &str = "select id from referral where read_again < $1
     and state not in ('closed', 'withdrawn') order by read_again limit $2";
 const OPEN_REQUESTS: &str = "select request_id, task_id, input_version from referral
     where practice_id = $1 and state not in ('closed', 'withdrawn') order by read_again limit $2";
+/// One that is held, or could not be read, is to be read whatever its version: what held it may be gone.
+const LAST_READ: &str = "select input_version, task_id, task_version from referral
+    where practice_id = $1 and request_id = $2 and hold is null and explanation is null";
 const STAMP_READ_AGAIN: &str = "update referral set read_again = $2 where id = $1";
 const WAITING_TOO_LONG: &str = "select r.id, r.programme_id from referral r where r.programme_id = $1
     and r.state in ('received', 'held', 'proposed', 'offered') and (r.state in ('received', 'held', 'proposed') and r.since < $2 or r.state = 'offered' and r.since < $3)
@@ -308,6 +311,15 @@ impl Store {
             version: row.get("input_version"),
         };
         Ok(rows.iter().map(source).collect())
+    }
+
+    /// In which versions a request and its Task were last read, or written by us; none where it is new, or held.
+    pub async fn last_read(&self, practice: &PracticeId, request: &str) -> Result<Option<Versions>, StoreError> {
+        let found = query(LAST_READ).bind(practice.as_str()).bind(request).fetch_optional(self.pool()).await?;
+        Ok(found.map(|row| {
+            let task: (Option<String>, Option<String>) = (row.get("task_id"), row.get("task_version"));
+            Versions { request: row.get("input_version"), task: task.0.zip(task.1) }
+        }))
     }
 
     /// Referrals of a programme that nobody was told of yet and that have waited for a person (or for the matcher) since

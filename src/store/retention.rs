@@ -91,10 +91,10 @@ impl Tx {
     ) -> Result<TakenIn, StoreError> {
         let id = known.episode.id;
         if known.source.version == source.version {
-            self.read_at(id, source, now).await?;
+            self.read_at(id, source, None, now).await?;
             return Ok(TakenIn::Same);
         }
-        self.set_input(id, source, explanation, now).await?;
+        self.set_input(id, source, explanation, None, now).await?;
         match status {
             // It is over already: there is nothing to take back.
             Some(status) if status.is_withdrawn() => Ok(TakenIn::Same),

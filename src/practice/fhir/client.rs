@@ -51,8 +51,8 @@ impl Authorise for Auth {
 }
 
 /// Bounds of one request. A poll's page makes up to seven of them one after the other (the page, requests, Tasks, patients
-/// and others, who stands behind them, consents, and those asked for one by one), so a job that polls needs a longer time-out than
-/// a job that writes.
+/// with their consents and others, who stands behind them, consents that a request names, and what is asked for one by
+/// one), so a job that polls needs a longer time-out than a job that writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Longest wait for a connection.

@@ -19,6 +19,7 @@ fn filing(moment: Moment, sharing: Sharing) -> ClinicalFiling {
         id: "0190a5d3-7c00-7000-8000-000000000001".parse::<FilingId>().unwrap(),
         moment,
         source: Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() },
+        request: None,
         occurred: "2026-11-24T12:00:00Z".parse().unwrap(),
         sharing,
         person_accepted: true,

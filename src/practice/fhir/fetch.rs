@@ -25,7 +25,7 @@ const AT_ONCE: usize = 4;
 /// Values in one search.
 const BATCH: usize = 50;
 /// Pages read of what belongs to one person.
-const MOST_PAGES: u8 = 20;
+const MOST_PAGES: usize = 20;
 /// What may be fetched because a request refers to it.
 const FOLLOWED: &[&str] = &[
     "Patient",
@@ -47,18 +47,31 @@ pub(super) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Everything that these requests refer to and intake reads, in three rounds.
+    /// Everything that these requests refer to and intake reads. Most of it in one round of searches side by side; a
+    /// second for who stands behind what came and for patients named by an identifier, a third for the consents that a
+    /// request names and its patient's own list did not hold. A round that has nothing to ask costs nothing.
     pub(super) async fn around(&self, known: &mut Known, requests: &[Arc<Resource>]) -> Result<(), EffectError> {
+        let of_patients = consents(known, requests);
         let mut wanted = Wanted::new();
         for request in requests.iter().map(|r| &r.value) {
-            for reference in references(request) {
+            for reference in references(request).filter(|r| !is_consent(&known.target(r))) {
                 let fallback = std::ptr::eq(reference, &raw const request["subject"]).then_some("Patient");
                 want(&mut wanted, known, reference, fallback);
             }
         }
+        let by_patient = |keys: &BTreeSet<String>| (("Consent".to_owned(), "patient"), keys.clone());
+        wanted.extend([by_patient(&of_patients)]);
         self.gather(known, wanted).await?;
-        self.gather(known, behind(known)).await?;
-        self.gather(known, consents(known, requests)).await
+        let mut wanted = behind(known);
+        wanted.extend([by_patient(&consents(known, requests).difference(&of_patients).cloned().collect())]);
+        self.gather(known, wanted).await?;
+        let mut wanted = Wanted::new();
+        for request in requests.iter().map(|r| &r.value) {
+            for reference in references(request).filter(|r| is_consent(&known.target(r))) {
+                want(&mut wanted, known, reference, None);
+            }
+        }
+        self.gather(known, wanted).await
     }
 
     /// The requests that these Tasks are about.
@@ -75,10 +88,9 @@ impl Fetch<'_> {
         self.gather(known, wanted).await
     }
 
-    /// Every Task about these requests.
-    pub(super) async fn tasks(&self, known: &mut Known, requests: &[Arc<Resource>]) -> Result<(), EffectError> {
-        let keys: BTreeSet<String> = requests.iter().filter_map(|r| json::key(&r.value)).collect();
-        self.gather(known, Wanted::from([(("Task".to_owned(), "focus"), keys)])).await
+    /// Every Task about these requests (`ServiceRequest/id`).
+    pub(super) async fn tasks(&self, known: &mut Known, requests: BTreeSet<String>) -> Result<(), EffectError> {
+        self.gather(known, Wanted::from([(("Task".to_owned(), "focus"), requests)])).await
     }
 
     /// Those of these requests that changed since then (`ge…`, as FHIR searches by it).
@@ -131,12 +143,25 @@ struct Ask {
 
 impl Ask {
     async fn batch(self, values: Vec<String>) -> Result<Vec<Arc<Resource>>, EffectError> {
-        match self.search(&values.join(",")).await {
-            Ok((found, Whole::Yes)) => Ok(found),
-            // The page was cut: ask for each, so that nobody seems to be missing who is not.
-            Ok((mut found, Whole::No)) => {
-                found.extend(self.singly(values).await?);
-                Ok(found)
+        let together = values.join(",");
+        let first = match self.first_page(&together).await {
+            Ok(answer) => bundle::read(&answer.raw).map_err(Fault::from),
+            Err(fault) => Err(fault),
+        };
+        match first {
+            Ok(first) => {
+                let so_far = self.found(&first);
+                // Never more pages than asking for each would take.
+                match self.to_the_end(first, &together, values.len().max(MOST_PAGES)).await {
+                    Ok((found, Whole::Yes)) => Ok(found),
+                    Err(error @ EffectError::RetryAfter { after: Some(_), .. }) => Err(error),
+                    // It came in part: ask for each, so that nobody seems to be missing who is not.
+                    Ok((_, Whole::No)) | Err(_) => {
+                        let mut found = self.singly(values).await?;
+                        found.extend(so_far);
+                        Ok(found)
+                    }
+                }
             }
             Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => {
                 Err(error)
@@ -177,24 +202,33 @@ impl Ask {
 
     /// All that one value finds: the consent that says no may lie on the second page.
     async fn every_page(&self, value: &str) -> Result<Vec<Arc<Resource>>, EffectError> {
-        let mut page = bundle::read(&self.first_page(value).await?.raw)?;
+        let first = bundle::read(&self.first_page(value).await?.raw)?;
+        match self.to_the_end(first, value, MOST_PAGES).await? {
+            (_, Whole::No) if self.kind == "Consent" => Err(unread()),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// A first page and those behind it. Pages that moved while they were read (one came twice, so another may not have
+    /// come at all) are no whole list.
+    async fn to_the_end(
+        &self,
+        mut page: SearchPage,
+        value: &str,
+        most: usize,
+    ) -> Result<(Vec<Arc<Resource>>, Whole), EffectError> {
         let mut found = self.found(&page);
         let mut total = page.total;
-        for _ in 0..MOST_PAGES {
+        for _ in 0..most {
             let Some(next) = page.next.as_deref().filter(|next| !names_a_person(next, value)) else { break };
             page = bundle::read(&self.client.page(self.client.link(next)?).await?.raw)?;
             found.extend(self.found(&page));
             total = total.max(page.total);
         }
-        let whole = page.next.is_none() && total.is_none_or(|total| total <= found.len() as u64);
-        if whole || self.kind != "Consent" { Ok(found) } else { Err(unread()) }
-    }
-
-    async fn search(&self, value: &str) -> Result<(Vec<Arc<Resource>>, Whole), Fault> {
-        let page = bundle::read(&self.first_page(value).await?.raw)?;
-        let found = self.found(&page);
-        let cut = page.next.is_some() || page.total.is_some_and(|total| total > found.len() as u64);
-        Ok((found, if cut { Whole::No } else { Whole::Yes }))
+        let mut names = BTreeSet::new();
+        let each_once = found.iter().filter_map(|r| json::key(&r.value)).all(|name| names.insert(name));
+        let all = page.next.is_none() && total.is_none_or(|total| total <= found.len() as u64);
+        Ok((found, if all && each_once { Whole::Yes } else { Whole::No }))
     }
 
     async fn first_page(&self, value: &str) -> Result<Answer, Fault> {
@@ -275,9 +309,22 @@ fn behind(known: &Known) -> Wanted {
     wanted
 }
 
-/// Every consent of every patient: the one attached to a request may have been overtaken by a later no.
-fn consents(known: &Known, requests: &[Arc<Resource>]) -> Wanted {
-    let patients = requests.iter().filter_map(|r| known.follow(&r.value["subject"], &r.value)).filter_map(json::key);
-    let keys: BTreeSet<String> = patients.filter(|key| known.key(key).is_some()).collect();
-    Wanted::from([(("Consent".to_owned(), "patient"), keys)])
+/// The patients whose every consent is asked for: the one attached to a request may have been overtaken by a later no.
+/// A patient's address is known before the patient is; one named by an identifier has none until it was found.
+fn consents(known: &Known, requests: &[Arc<Resource>]) -> BTreeSet<String> {
+    let patient = |request: &Arc<Resource>| match known.target(&request.value["subject"]) {
+        Target::Local(kind, id) => (kind == "Patient").then(|| format!("{kind}/{id}")),
+        _ => known
+            .follow(&request.value["subject"], &request.value)
+            .and_then(json::key)
+            .filter(|key| known.key(key).is_some()),
+    };
+    requests.iter().filter_map(patient).collect()
+}
+
+fn is_consent(target: &Target) -> bool {
+    match target {
+        Target::Local(kind, _) | Target::Logical(Some(kind), ..) => kind == "Consent",
+        _ => false,
+    }
 }

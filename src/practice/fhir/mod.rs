@@ -44,7 +44,7 @@ pub use self::codes::{Mappings, MappingsError};
 pub use self::collection::{BundleError, referral_from_bundle};
 use self::intake::Reader;
 use self::resolver::Known;
-use super::{ClinicalFiling, Input, Page, PollFrom, PracticeSystem, Receipt, TaskStanding, TaskWritten};
+use super::{ClinicalFiling, Input, LastRead, Page, PollFrom, PracticeSystem, Receipt, TaskStanding, TaskWritten};
 use crate::clock::Clock;
 use crate::effect::EffectError;
 use crate::referral::{PracticeId, Source};
@@ -205,12 +205,17 @@ impl FhirPractice {
 
 #[async_trait::async_trait]
 impl PracticeSystem for FhirPractice {
-    async fn poll(&self, from: &PollFrom) -> Result<Page, EffectError> {
-        self.page(from).await
+    async fn poll(&self, from: &PollFrom, known: &dyn LastRead) -> Result<Page, EffectError> {
+        self.page(from, known).await
     }
 
-    async fn changed(&self, open: &[Source], since: Timestamp) -> Result<Vec<Input>, EffectError> {
-        self.changed_of(open, since).await
+    async fn changed(
+        &self,
+        open: &[Source],
+        since: Timestamp,
+        known: &dyn LastRead,
+    ) -> Result<Vec<Input>, EffectError> {
+        self.changed_of(open, since, known).await
     }
 
     async fn read(&self, source: &Source) -> Result<Input, EffectError> {

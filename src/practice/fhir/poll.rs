@@ -16,11 +16,12 @@ use super::FhirPractice;
 use super::bundle::{self, Entry, Role};
 use super::client::Fault;
 use super::fetch::Fetch;
+use super::intake::{version, version_id};
 use super::json;
 use super::resolver::{Known, Resource, Target};
 use super::tally::Tally;
 use crate::effect::EffectError;
-use crate::practice::{Input, Page, PollFrom, RawFhir, Unreadable};
+use crate::practice::{Input, LastRead, Page, PollFrom, RawFhir, Unreadable};
 use crate::referral::episode::Hold;
 use crate::referral::{Consent, Source};
 
@@ -76,7 +77,7 @@ impl Cursor {
 
 impl FhirPractice {
     /// See [`crate::practice::PracticeSystem::poll`].
-    pub(super) async fn page(&self, from: &PollFrom) -> Result<Page, EffectError> {
+    pub(super) async fn page(&self, from: &PollFrom, read: &dyn LastRead) -> Result<Page, EffectError> {
         let mut cursor = match from {
             PollFrom::Since(since) => {
                 let first = if self.settings.organization.is_some() { Stage::Tasks } else { Stage::ByCode };
@@ -98,7 +99,7 @@ impl FhirPractice {
         let found: Vec<&Entry> = page.entries.iter().filter(|e| e.role(searched) == Role::Match).collect();
         let matches = found.len() as u64;
         cursor.tally.add(&found, page.total);
-        let inputs = self.inputs(cursor.stage, page.entries).await?;
+        let inputs = self.inputs(cursor.stage, page.entries, read).await?;
         let (missing, next) = if let Some(url) = next {
             (0, Some(Cursor { pages: cursor.pages + 1, url: Some(url), ..cursor }))
         } else {
@@ -136,7 +137,7 @@ impl FhirPractice {
         Ok(next.into())
     }
 
-    async fn inputs(&self, stage: Stage, entries: Vec<Entry>) -> Result<Vec<Input>, EffectError> {
+    async fn inputs(&self, stage: Stage, entries: Vec<Entry>, read: &dyn LastRead) -> Result<Vec<Input>, EffectError> {
         let mut known = Known::new(Some(self.client.base().clone()));
         for entry in &entries {
             if let Some(resource) = &entry.resource {
@@ -148,15 +149,17 @@ impl FhirPractice {
         let found: Vec<Arc<Resource>> =
             matches.iter().filter_map(|e| e.resource.clone()).filter(|r| json::kind(&r.value) == searched).collect();
         let fetch = Fetch { client: &self.client };
-        let requests = match stage {
+        let about: Vec<(Arc<Resource>, Option<Arc<Resource>>)> = match stage {
             Stage::Tasks => {
                 fetch.focuses(&mut known, &found).await?;
-                found.iter().filter_map(|task| focus(&known, task)).collect()
+                found.into_iter().filter_map(|task| Some((focus(&known, &task)?, Some(task)))).collect()
             }
-            Stage::ByCode | Stage::ByCategory => found,
+            Stage::ByCode | Stage::ByCategory => found.into_iter().map(|request| (request, None)).collect(),
         };
+        let news = news(&about, read).await;
+        let requests: Vec<Arc<Resource>> = about.into_iter().map(|(r, _)| r).filter(|r| is_among(&news, r)).collect();
         self.fetch_around(&mut known, &requests).await?;
-        Ok(self.read_each(&known, &matches, searched))
+        Ok(self.read_each(&known, &matches, searched, &news))
     }
 
     /// Tasks and everything else that belongs to these requests.
@@ -165,11 +168,17 @@ impl FhirPractice {
             return Ok(());
         }
         let fetch = Fetch { client: &self.client };
-        fetch.tasks(known, requests).await?;
+        fetch.tasks(known, requests.iter().filter_map(|r| json::key(&r.value)).collect()).await?;
         fetch.around(known, requests).await
     }
 
-    fn read_each(&self, known: &Known, matches: &[&Entry], searched: &str) -> Vec<Input> {
+    fn read_each(
+        &self,
+        known: &Known,
+        matches: &[&Entry],
+        searched: &str,
+        news: &BTreeSet<Option<String>>,
+    ) -> Vec<Input> {
         let reader = self.reader(known);
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut inputs = Vec::new();
@@ -185,7 +194,7 @@ impl FhirPractice {
                 continue;
             };
             let key = json::key(&request.value).unwrap_or_else(|| request.raw.clone());
-            if seen.insert(key) {
+            if is_among(news, &request) && seen.insert(key) {
                 let task = self.task_of(known, &request).or_else(|| (searched == "Task").then(|| Arc::clone(resource)));
                 let full_url = full_url.filter(|_| searched != "Task");
                 inputs.push(reader.input(full_url, &request, task.as_deref()));
@@ -226,12 +235,20 @@ impl FhirPractice {
     }
 
     /// See [`crate::practice::PracticeSystem::changed`].
-    pub(super) async fn changed_of(&self, open: &[Source], since: Timestamp) -> Result<Vec<Input>, EffectError> {
+    pub(super) async fn changed_of(
+        &self,
+        open: &[Source],
+        since: Timestamp,
+        read: &dyn LastRead,
+    ) -> Result<Vec<Input>, EffectError> {
         if self.settings.organization.is_some() {
             self.owner().await?;
         }
         let ids = open.iter().map(|s| s.request.as_str()).filter(|id| is_request_id(id));
-        let requests = Fetch { client: &self.client }.changed(ids, &from(since)).await?;
+        let mut requests = Fetch { client: &self.client }.changed(ids, &from(since)).await?;
+        let about: Vec<_> = requests.iter().map(|request| (Arc::clone(request), None)).collect();
+        let news = news(&about, read).await;
+        requests.retain(|request| is_among(&news, request));
         let mut known = Known::new(Some(self.client.base().clone()));
         for request in &requests {
             known.add(None, Arc::clone(request));
@@ -271,7 +288,14 @@ impl FhirPractice {
             };
             Ok(Input::Unreadable(unreadable, RawFhir::default()))
         };
-        let request = match self.client.read("ServiceRequest", &source.request).await {
+        let mut known = Known::new(Some(self.client.base().clone()));
+        let fetch = Fetch { client: &self.client };
+        let key = format!("ServiceRequest/{}", source.request);
+        let (read, tasks) = tokio::join!(
+            self.client.read("ServiceRequest", &source.request),
+            fetch.tasks(&mut known, BTreeSet::from([key])),
+        );
+        let request = match read {
             Ok(answer) => Arc::new(Resource { value: answer.value()?, raw: answer.raw }),
             Err(Fault::Missing) => {
                 return held(
@@ -286,12 +310,42 @@ impl FhirPractice {
             }
             Err(other) => return Err(other.into()),
         };
-        let mut known = Known::new(Some(self.client.base().clone()));
+        tasks?;
         known.add(None, Arc::clone(&request));
-        self.fetch_around(&mut known, &[Arc::clone(&request)]).await?;
+        fetch.around(&mut known, &[Arc::clone(&request)]).await?;
         let task = self.task_of(&known, &request);
         Ok(self.reader(&known).input(None, &request, task.as_deref()))
     }
+}
+
+/// The requests (by `Type/id`; one without an id has none) that must be read with all that belongs to them.
+///
+/// A poll looks back over the minutes before its cursor and finds one request by several searches; a request that stands
+/// here as it is, whose Task (where that was found) is as we read or wrote it, was read whole then. Nothing that safety
+/// rests on is left out by passing it over: `_lastUpdated` of a request never told of its patient or consents, so that a
+/// change of theirs was noticed here by chance, for some minutes. They are read again, always, before anything is sent,
+/// filed or shown, and daily. What could not be read, or waits for a person, is not passed over: it may be well now.
+async fn news(about: &[(Arc<Resource>, Option<Arc<Resource>>)], read: &dyn LastRead) -> BTreeSet<Option<String>> {
+    let mut news = BTreeSet::new();
+    for (request, task) in about {
+        let known = match json::text(&request.value["id"]) {
+            Some(id) => read.last_read(id).await,
+            None => None,
+        };
+        let is_old = known.is_some_and(|known| {
+            let named = |task: &Resource| Some((json::text(&task.value["id"])?.to_owned(), version_id(&task.value)?));
+            let same_task = task.as_ref().is_none_or(|task| known.task.is_some() && known.task == named(task));
+            known.request == version(request) && same_task
+        });
+        if !is_old {
+            news.insert(json::key(&request.value));
+        }
+    }
+    news
+}
+
+fn is_among(news: &BTreeSet<Option<String>>, request: &Resource) -> bool {
+    news.contains(&json::key(&request.value))
 }
 
 /// What changed then or later, as a search says it.

@@ -21,7 +21,11 @@ impl FhirPractice {
         if filing.sharing == Sharing::Nothing {
             return Ok(Receipt::Filed(Vec::new()));
         }
-        let request = self.request(&filing.source).await?;
+        let request = match &filing.request {
+            Some(text) => serde_json::from_str(text)
+                .map_err(|_| EffectError::give_up("the practice's request is not FHIR JSON", None))?,
+            None => self.request(&filing.source).await?,
+        };
         let about = About {
             mappings: &self.mappings,
             subject: self.subject(&request)?,

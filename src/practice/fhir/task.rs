@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Fault};
 use super::compose::{claim_profile, episode_value, identified};
-use super::intake::version_id;
+use super::intake::{version, version_id};
 use super::request::{ended_by_us, taken_back};
+use super::resolver::Resource;
 use super::{FhirPractice, bundle, faithful, json, typed};
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding, TaskWritten};
@@ -44,9 +45,16 @@ impl FhirPractice {
 
     async fn keep_written(&self, standing: &TaskStanding) -> Result<TaskWritten, EffectError> {
         let mut id = standing.source.task.clone();
+        let mut first = standing.first.as_deref().and_then(|text| as_taken_in(text, &standing.source));
         for _ in 0..ATTEMPTS {
-            let Some(read) = self.read_task(&standing.source, id.as_deref()).await? else {
-                let read = self.create_task(standing).await?;
+            let request = if id.is_none() { first.take() } else { None };
+            let read = if request.is_none() { self.read_task(&standing.source, id.as_deref()).await? } else { None };
+            let Some(read) = read else {
+                let request = match request {
+                    Some(request) => request,
+                    None => self.request(&standing.source).await?,
+                };
+                let read = self.create_task(standing, &request).await?;
                 let task_id = id_of(&read.value)?;
                 let mut wanted = read.value.clone();
                 if !self.bring_up_to(&mut wanted, standing) {
@@ -69,8 +77,9 @@ impl FhirPractice {
             let body = faithful::edited(&read.raw, &read.value, &wanted);
             match self.client.update("Task", &task_id, body, read.etag.as_deref()).await {
                 Ok(answer) => {
-                    // Where somebody changed the Task since we last saw it, our write must not pass for an echo.
-                    let unseen = standing.seen.is_some() && standing.seen != version_id(&read.value);
+                    // Where somebody may have changed the Task since we last saw it, our write must not pass for an
+                    // echo: the next poll would pass their change over.
+                    let unseen = standing.seen != version_id(&read.value);
                     let version = if unseen { None } else { version_of(&answer) };
                     return Ok(TaskWritten { id: task_id, version });
                 }
@@ -115,8 +124,7 @@ impl FhirPractice {
         Ok(found.map(|task| Read { raw: task.raw.clone(), etag: weak_etag(&task.value), value: task.value.clone() }))
     }
 
-    async fn create_task(&self, standing: &TaskStanding) -> Result<Read, EffectError> {
-        let request = self.request(&standing.source).await?;
+    async fn create_task(&self, standing: &TaskStanding, request: &Value) -> Result<Read, EffectError> {
         let at = standing.since.to_string();
         let mut task = json!({
             "resourceType": "Task",
@@ -129,7 +137,7 @@ impl FhirPractice {
                 "display": "Fulfill the focal request",
             }]},
             "focus": {"reference": format!("ServiceRequest/{}", standing.source.request)},
-            "for": self.subject(&request)?,
+            "for": self.subject(request)?,
             "authoredOn": at,
             "lastModified": at,
             "owner": self.author().await?,
@@ -175,6 +183,13 @@ impl FhirPractice {
         }
         Err(EffectError::retry("somebody else keeps changing the request; tried three times"))
     }
+}
+
+/// The request as it was taken in, where that is still the version we know.
+fn as_taken_in(text: &str, source: &Source) -> Option<Value> {
+    let request = Resource { raw: text.to_owned(), value: serde_json::from_str(text).ok()? };
+    let is_it = json::kind(&request.value) == "ServiceRequest" && version(&request) == source.version;
+    is_it.then_some(request.value)
 }
 
 /// Our Task's identifier for a request.

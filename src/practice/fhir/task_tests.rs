@@ -16,6 +16,7 @@ fn standing(step: CoarseStep) -> TaskStanding {
         changed: "2026-11-24T12:30:00Z".parse().unwrap(),
         sharing: Sharing::CodesOnly,
         seen: None,
+        first: None,
     }
 }
 

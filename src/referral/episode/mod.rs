@@ -142,6 +142,11 @@ impl Episode {
         self.needs.iter().map(|n| n.state.as_referral_state()).min().unwrap_or(ReferralState::Received)
     }
 
+    /// Nothing has happened to it yet: it waits for the matcher.
+    pub fn is_only_received(&self) -> bool {
+        self.offers.is_empty() && self.needs.iter().all(|need| need.state == NeedState::Received)
+    }
+
     /// Still on the road.
     pub fn is_open(&self) -> bool {
         self.needs.iter().any(|n| !n.state.is_final())

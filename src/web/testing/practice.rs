@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::effect::EffectError;
 use crate::practice::{
-    ClinicalFiling, Input, Page, PollFrom, PracticeSystem, RawFhir, Receipt, TaskStanding, TaskWritten,
+    ClinicalFiling, Input, LastRead, Page, PollFrom, PracticeSystem, RawFhir, Receipt, TaskStanding, TaskWritten,
 };
 use crate::referral::{Referral, Source};
 
@@ -18,7 +18,7 @@ pub(crate) struct FakePractice {
 
 #[async_trait::async_trait]
 impl PracticeSystem for FakePractice {
-    async fn poll(&self, _: &PollFrom) -> Result<Page, EffectError> {
+    async fn poll(&self, _: &PollFrom, _: &dyn LastRead) -> Result<Page, EffectError> {
         Ok(Page { inputs: Vec::new(), matches: 0, total: None, missing: 0, server_time: None, next: None })
     }
     async fn read(&self, _: &Source) -> Result<Input, EffectError> {

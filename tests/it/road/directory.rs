@@ -117,6 +117,7 @@ async fn before_the_directory_was_read_nobody_hears_that_there_is_no_service() {
     let world = plan.open().await;
     let sent = world.gp_sends(&Story::lonely()).await;
     assert_eq!(world.state(&sent).await, "received", "it waits for the directory");
+    assert_eq!(world.record.all("Task").await[0]["status"], "received", "the practice sees that we have it");
     let unsafe_one = world.gp_sends(&Story::unsafe_at_home()).await;
     assert_eq!(world.state(&unsafe_one).await, "held", "a safety matter does not wait");
     *council.down.lock().unwrap() = false;

@@ -247,3 +247,37 @@ async fn the_wait_that_a_busy_server_asks_of_a_filing_is_kept() {
         world.ends_well().await;
     }
 }
+
+/// What a practice is asked from a referral's arrival to the message in the record, its share of the polls included:
+/// practices pay for every call. Two readings before something is sent and before something is filed are four calls
+/// each (request, Task, patient, consents); the Task is made and brought to two further steps; one transaction.
+const CALLS_AT_MOST: usize = 15;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_referrals_whole_road_costs_its_practice_fifteen_calls_at_most() {
+    const MANY: usize = 20;
+    let world = Plan::usual().open().await;
+    let mut all = Vec::new();
+    for _ in 0..MANY {
+        all.push(Story::lonely().without_scores().send(&world.record).await);
+    }
+    let by_the_gp = world.pretend().calls();
+    world.poll().await;
+    for sent in &all {
+        support_starts(&world, sent).await;
+        assert_eq!(world.episode(sent).await.filings[0].status, FilingStatus::Filed);
+    }
+    // Everything still lies in the time that a poll looks back over, and nothing of it is news.
+    world.poll().await;
+    let asked = |(call, n): (&(String, String), &usize)| {
+        let ours = n - by_the_gp.get(call).copied().unwrap_or_default();
+        (ours > 0).then(|| (format!("{} {}", call.0, call.1), ours))
+    };
+    let calls: Vec<(String, usize)> = world.pretend().calls().iter().filter_map(asked).collect();
+    println!("{MANY} referrals: {calls:?}");
+    let total: usize = calls.iter().map(|(_, n)| n).sum();
+    assert!(total <= CALLS_AT_MOST * MANY, "{total} calls for {MANY} referrals: {calls:?}");
+    let tasks = world.record.all("Task").await;
+    assert!(tasks.len() == MANY && tasks.iter().all(|task| task["status"] == "in-progress"), "{tasks:?}");
+    world.ends_well().await;
+}

@@ -59,8 +59,9 @@ pub(crate) async fn a_refused_event_leaves_neither_event_nor_job(place: &Place) 
 pub(crate) async fn each_effect_is_a_job_in_the_same_transaction(place: &Place) {
     let id = received(&place.store, "sr-1").await;
     let kinds = "select kind from river_job order by kind";
-    assert_eq!(place.back_door.texts(kinds).await.join(" "), "keep_task match_referral");
+    assert_eq!(place.back_door.texts(kinds).await.join(" "), "match_referral", "the Task waits for the matcher's step");
     record(&place.store, id, &matched(), 1).await;
+    assert_eq!(place.back_door.texts(kinds).await.join(" "), "keep_task match_referral");
     let offer = new_offer();
     record(&place.store, id, &offered(offer), 2).await;
     let all = "chase_offer chase_offer keep_task match_referral send_offer_mail";

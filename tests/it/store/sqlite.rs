@@ -80,14 +80,14 @@ async fn what_was_committed_and_what_was_running_is_there_after_a_kill() {
         tx.take_in(id, &programme(), &referral("sr-1", "1"), facts(), &fhir(), at(0)).await.unwrap();
         tx.commit().await.unwrap();
         let door = back_door(&dir.0).await;
-        assert!(door.run("update river_job set state = 'running'").await >= 2);
+        assert!(door.run("update river_job set state = 'running'").await >= 1);
         store.close().await;
     }
     let store = store_in(&dir.0).await.unwrap();
     assert!(store.standing(id).await.unwrap().is_some());
     let door = back_door(&dir.0).await;
     assert_eq!(door.number("select count(*) from river_job where state = 'running'").await, 0);
-    assert!(store.jobs_waiting().await.unwrap() >= 2);
+    assert!(store.jobs_waiting().await.unwrap() >= 1);
     assert_eq!(store.verify(|_, _| {}).await.unwrap().problems, Vec::<String>::new());
 }
 
@@ -116,6 +116,6 @@ async fn a_copy_made_while_the_service_writes_is_whole_and_can_be_started_from()
     let store = store_in(&restored.0).await.unwrap();
     let found = store.verify(|_, _| {}).await.unwrap();
     assert_eq!(found.problems, Vec::<String>::new());
-    assert!(found.referrals >= 20 && store.jobs_waiting().await.unwrap() >= 40);
+    assert!(found.referrals >= 20 && store.jobs_waiting().await.unwrap() >= 20);
     received(&store, "sr-after").await;
 }

@@ -96,6 +96,11 @@ impl Story {
         Self { consent: None, ..self }
     }
 
+    /// Without the practice's own wellbeing scores.
+    pub(crate) fn without_scores(self) -> Self {
+        Self { baseline: None, ..self }
+    }
+
     /// With a Task of the practice's own, owned by us.
     pub(crate) fn with_task(self) -> Self {
         Self { task: true, ..self }

@@ -35,7 +35,7 @@ async fn everything(practice: &FhirPractice) -> [bool; 6] {
     let readable = |input: Result<Input, EffectError>| matches!(input, Ok(Input::Readable(..)));
     [
         whole_poll(practice).await.is_ok(),
-        practice.changed(&[source()], Timestamp::UNIX_EPOCH).await.is_ok(),
+        practice.changed(&[source()], Timestamp::UNIX_EPOCH, &NOTHING).await.is_ok(),
         readable(practice.read(&source()).await),
         practice.keep_task(&standing(CoarseStep::Booked)).await.is_ok(),
         practice.keep_task(&alone).await.is_ok(),

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::practice::{CoarseStep, MessageBack};
+use crate::practice::{CoarseStep, MessageBack, Versions};
 use crate::referral::content::RequestStatus;
 use crate::referral::episode::{Closed, Hold, Moment};
 use crate::referral::{FilingId, Sharing};
@@ -30,6 +30,18 @@ struct Asked {
     headers: HeaderMap,
     body: String,
 }
+
+/// What was read before.
+struct Read(Vec<(&'static str, Versions)>);
+
+#[async_trait::async_trait]
+impl LastRead for Read {
+    async fn last_read(&self, request: &str) -> Option<Versions> {
+        self.0.iter().find(|(id, _)| *id == request).map(|(_, versions)| versions.clone())
+    }
+}
+
+const NOTHING: Read = Read(Vec::new());
 
 type Judge = fn(&EffectError) -> bool;
 type Answer = Box<dyn Fn(&str, &Asked) -> Response + Send + Sync>;
@@ -161,7 +173,7 @@ async fn a_token_travels_in_its_header_and_in_no_error() {
     let auth = Arc::new(Auth::Bearer("sesame-7".into()));
     let clock = Clock::fixed("2026-11-24T12:00:00Z".parse().unwrap());
     let practice = FhirPractice::new(settings, auth, Arc::new(Mappings::builtin().unwrap()), clock).unwrap();
-    let error = practice.poll(&PollFrom::Since(None)).await.unwrap_err();
+    let error = practice.poll(&PollFrom::Since(None), &NOTHING).await.unwrap_err();
     assert_eq!(script.asked("GET")[0].headers["authorization"], "Bearer sesame-7");
     assert!(!format!("{error:?} {practice:?}").contains("sesame"));
 }

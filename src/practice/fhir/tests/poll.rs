@@ -1,14 +1,19 @@
 //! Polling and reading again: pages, patients, and the bad days of a practice's system.
 
 use super::*;
+use crate::referral::Consent;
 
 const SINCE: &str = "2020-11-24T09:00:00Z";
 
 pub(super) async fn whole_poll(practice: &FhirPractice) -> Result<(Vec<Input>, u64), EffectError> {
+    poll_knowing(practice, &NOTHING).await
+}
+
+async fn poll_knowing(practice: &FhirPractice, known: &Read) -> Result<(Vec<Input>, u64), EffectError> {
     let (mut inputs, mut missing) = (Vec::new(), 0);
     let mut from = PollFrom::Since(Some(SINCE.parse().unwrap()));
     loop {
-        let page = practice.poll(&from).await?;
+        let page = practice.poll(&from, known).await?;
         inputs.extend(page.inputs);
         missing += page.missing;
         match page.next {
@@ -258,7 +263,7 @@ async fn an_entry_pushed_past_a_pages_edge_is_missed_though_the_numbers_add_up()
 async fn a_page_tells_the_practices_own_clock() {
     let script = Script::start().await;
     script.on(BY_CODE, |_, _| ([("date", "Tue, 24 Nov 2026 11:52:07 GMT")], bundle(&[]).to_string()).into_response());
-    let page = script.practice().poll(&PollFrom::Since(None)).await.unwrap();
+    let page = script.practice().poll(&PollFrom::Since(None), &NOTHING).await.unwrap();
     assert_eq!(page.server_time, Some("2026-11-24T11:52:07Z".parse().unwrap()));
 }
 
@@ -283,7 +288,7 @@ async fn open_requests_that_changed_are_asked_for_by_id_many_at_a_time() {
     });
     script.says("GET /r4/ServiceRequest?page=2", bundle(&[request("sr70", "p1")]));
     script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
-    let inputs = script.practice().changed(&open, SINCE.parse().unwrap()).await.unwrap();
+    let inputs = script.practice().changed(&open, SINCE.parse().unwrap(), &NOTHING).await.unwrap();
     let mut found: Vec<(&str, bool)> = inputs
         .iter()
         .map(|input| match input {
@@ -306,6 +311,100 @@ async fn where_nothing_changed_nothing_more_is_asked() {
     let script = Script::start().await;
     script.says("POST /r4/ServiceRequest/_search", bundle(&[]));
     let open = Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() };
-    assert!(script.practice().changed(&[open], SINCE.parse().unwrap()).await.unwrap().is_empty());
+    assert!(script.practice().changed(&[open], SINCE.parse().unwrap(), &NOTHING).await.unwrap().is_empty());
     assert_eq!(script.asked("").len(), 1);
+}
+
+fn versions(request: &str, task: Option<(&str, &str)>) -> Versions {
+    Versions { request: request.into(), task: task.map(|(id, version)| (id.into(), version.into())) }
+}
+
+/// The requests that a poll brought, and how often something else than a page was asked for.
+async fn brought(known: Read, our_task: &str) -> (Vec<String>, usize) {
+    let script = Script::start().await;
+    script.says("GET /r4/Task?owner=", bundle(&[task(our_task, "accepted"), request("sr1", "p1")]));
+    script.says(BY_CODE, bundle(&[request("sr1", "p1"), request("sr2", "p1")])).says(BY_CATEGORY, bundle(&[]));
+    script.says("POST /r4/Task/_search", bundle(&[task(our_task, "accepted")]));
+    script.says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    let practice = script.practice_with(|s| s.organization = Some(OurOrganization::Id("us".into())));
+    let (inputs, _) = poll_knowing(&practice, &known).await.unwrap();
+    let requests = inputs.into_iter().map(|input| match input {
+        Input::Readable(r, _) => r.source.request,
+        Input::Unreadable(u, _) => panic!("{u:?}"),
+    });
+    (requests.collect(), script.asked("POST ").len())
+}
+
+#[tokio::test]
+async fn what_was_read_in_the_version_that_a_poll_finds_is_not_read_again() {
+    let ours = Some(("t1", "4"));
+    let both = || vec![("sr1", versions("1", ours)), ("sr2", versions("1", None))];
+    assert_eq!(brought(Read(both()), "4").await, (vec![], 0), "nothing but the three pages was asked for");
+    // Another version of the request, or of its Task; a Task never seen; another Task; a request never seen.
+    for (sr1, task, expected) in [
+        (versions("2", ours), "4", vec!["sr1", "sr1"]),
+        (versions("1", ours), "5", vec!["sr1"]),
+        (versions("1", None), "4", vec!["sr1"]),
+        (versions("1", Some(("t0", "4"))), "4", vec!["sr1"]),
+    ] {
+        let known = Read(vec![("sr1", sr1.clone()), ("sr2", versions("1", None))]);
+        assert_eq!(brought(known, task).await.0, expected, "{sr1:?} {task}");
+    }
+    assert_eq!(brought(Read(both()[..1].to_vec()), "4").await.0, ["sr2"]);
+}
+
+#[tokio::test]
+async fn an_open_request_that_stands_as_it_was_read_is_not_read_again() {
+    let script = Script::start().await;
+    script.says("POST /r4/ServiceRequest/_search", bundle(&[request("sr1", "p1")]));
+    let open = Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() };
+    let known = Read(vec![("sr1", versions("1", None))]);
+    let found = script.practice().changed(&[open], SINCE.parse().unwrap(), &known).await.unwrap();
+    assert_eq!((found.len(), script.asked("").len()), (0, 1));
+}
+
+/// A poll of three patients' requests, whose consents the server gives two at a time; how it went, and how often
+/// consents were asked for.
+async fn consents_in_pages(second: impl Fn() -> Response + Send + Sync + 'static) -> (Vec<Consent>, usize) {
+    let people = ["p1", "p2", "p3"];
+    let script = Script::start().await;
+    script.says(BY_CODE, bundle(&people.map(|p| request(&p.replace('p', "sr"), p)))).says(BY_CATEGORY, bundle(&[]));
+    script.says("POST /r4/Patient/_search", bundle(&people.map(patient)));
+    script.on("POST /r4/Consent/_search", move |base, asked| {
+        if !asked.body.contains("%2CPatient") {
+            let id = people.into_iter().find(|p| asked.body.contains(&format!("Patient%2F{p}"))).unwrap();
+            return fhir(200, &bundle(&[consent_of(id)]));
+        }
+        let mut page = bundle(&[consent_of("p1"), consent_of("p2")]);
+        page["total"] = json!(3);
+        page["link"] = json!([{"relation": "next", "url": format!("{base}/Consent?page=2")}]);
+        fhir(200, &page)
+    });
+    script.on("GET /r4/Consent?page=2", move |_, _| second());
+    let (inputs, _) = whole_poll(&script.practice()).await.unwrap();
+    let consents = inputs.into_iter().map(|input| match input {
+        Input::Readable(r, _) => r.consent,
+        Input::Unreadable(u, _) => panic!("{u:?}"),
+    });
+    (consents.collect(), script.asked("POST /r4/Consent/_search").len())
+}
+
+/// The third says no.
+fn consent_of(patient: &str) -> Value {
+    let kind = if patient == "p3" { "deny" } else { "permit" };
+    json!({"resourceType": "Consent", "id": format!("c-{patient}"), "status": "active", "dateTime": "2026-11-20",
+        "provision": {"type": kind}, "category": [{"text": "Referral to a community service"}],
+        "patient": {"reference": format!("Patient/{patient}")}})
+}
+
+#[tokio::test]
+async fn many_patients_consents_are_read_page_by_page_and_one_by_one_only_where_pages_fail() {
+    let expected = vec![Consent::Given, Consent::Given, Consent::Declined];
+    let whole = || fhir(200, &bundle(&[consent_of("p3")]));
+    assert_eq!(consents_in_pages(whole).await, (expected.clone(), 1));
+    // The pages moved meanwhile: one comes twice and the numbers add up, though a no has not come.
+    let moved = || fhir(200, &bundle(&[consent_of("p2")]));
+    assert_eq!(consents_in_pages(moved).await, (expected.clone(), 4));
+    let gone = || StatusCode::GONE.into_response();
+    assert_eq!(consents_in_pages(gone).await, (expected, 4));
 }

@@ -16,6 +16,7 @@ pub(super) fn standing(step: CoarseStep) -> TaskStanding {
         changed: "2026-11-24T12:30:00Z".parse().unwrap(),
         sharing: Sharing::Full,
         seen: Some("4".into()),
+        first: None,
     }
 }
 
@@ -102,6 +103,74 @@ async fn where_the_practice_sent_no_task_ours_is_made_once() {
 }
 
 #[tokio::test]
+async fn the_first_task_is_made_in_one_call_and_a_later_try_looks_for_it_first() {
+    let first = |version: &str| {
+        let mut request = request("sr1", "p1");
+        request["meta"]["versionId"] = version.into();
+        request.to_string()
+    };
+    // The second is not the version that we know: the request is read.
+    for (taken_in, calls) in [(Some(first("1")), 1), (Some(first("0")), 3), (None, 3)] {
+        let script = Script::start().await;
+        script.says("POST /r4/Task/_search", bundle(&[])).says("GET /r4/ServiceRequest/sr1", request("sr1", "p1"));
+        script.on("POST /r4/Task", |_, asked| {
+            let mut body: Value = serde_json::from_str(&asked.body).unwrap();
+            (body["id"], body["meta"]["versionId"]) = (json!("t9"), json!("1"));
+            fhir(201, &body)
+        });
+        let mut standing = standing(CoarseStep::Seeking);
+        (standing.source.task, standing.seen, standing.first) = (None, None, taken_in);
+        let written = script.practice().keep_task(&standing).await.unwrap();
+        assert_eq!(written, TaskWritten { id: "t9".into(), version: Some("1".into()) });
+        let asked = script.asked("");
+        let made = asked.last().unwrap();
+        assert_eq!(asked.len(), calls, "{asked:?}");
+        assert!(made.headers.contains_key("if-none-exist") && made.body.contains(r#""reference":"Patient/p1""#));
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_there_though_it_was_taken_for_the_first_is_brought_up_to_date() {
+    let script = Script::start().await;
+    let mut theirs = task("3", "received");
+    theirs["id"] = json!("t1");
+    script.says("POST /r4/Task", theirs.clone()).says("GET /r4/Task/t1", theirs);
+    script.on("PUT /r4/Task/t1", |_, asked| fhir(200, &serde_json::from_str(&asked.body).unwrap()));
+    let mut standing = standing(CoarseStep::Seeking);
+    (standing.source.task, standing.seen) = (None, None);
+    standing.first = Some(request("sr1", "p1").to_string());
+    let written = script.practice().keep_task(&standing).await.unwrap();
+    // Somebody may have changed it between the two tries: the next poll reads it.
+    assert_eq!(written, TaskWritten { id: "t1".into(), version: None });
+    assert!(script.asked("PUT ")[0].body.contains(r#""status":"accepted""#));
+}
+
+#[tokio::test]
+async fn a_change_that_was_never_read_does_not_pass_for_our_echo() {
+    let script = Script::start().await;
+    script.says("GET /r4/Task/t1", task("4", "requested"));
+    script.says("PUT /r4/Task/t1", task("5", "accepted"));
+    let mut standing = standing(CoarseStep::Seeking);
+    standing.seen = None;
+    assert_eq!(script.practice().keep_task(&standing).await.unwrap().version, None);
+}
+
+#[tokio::test]
+async fn a_filing_goes_into_the_record_that_was_read_a_moment_ago_without_reading_it_again() {
+    let script = Script::start().await;
+    script.on(
+        "POST /r4",
+        transaction_of([("201", "DocumentReference/1"), ("201", "Procedure/2"), ("201", "Provenance/3")]),
+    );
+    let filing = ClinicalFiling { request: Some(request("sr1", "p7").to_string()), ..filing(Sharing::Full) };
+    script.practice().file(&filing).await.unwrap();
+    let asked = script.asked("");
+    assert_eq!(asked.len(), 1);
+    let body: Value = serde_json::from_str(&asked[0].body).unwrap();
+    assert_eq!(body["entry"][0]["resource"]["subject"]["reference"], "Patient/p7");
+}
+
+#[tokio::test]
 async fn the_practices_request_is_closed_only_where_the_settings_allow_it() {
     for allowed in [false, true] {
         let script = Script::start().await;
@@ -122,6 +191,7 @@ pub(super) fn filing(sharing: Sharing) -> ClinicalFiling {
         id: "0190a5d3-7c00-7000-8000-000000000001".parse::<FilingId>().unwrap(),
         moment: Moment::Started,
         source: Source { practice: "beckside".into(), request: "sr1".into(), task: None, version: "1".into() },
+        request: None,
         occurred: "2026-11-24T12:00:00Z".parse().unwrap(),
         sharing,
         person_accepted: true,

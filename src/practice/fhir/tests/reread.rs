@@ -143,7 +143,38 @@ async fn a_newer_no_beside_the_yes_that_is_attached_is_found_by_every_reading() 
         let first = inputs.into_iter().next().unwrap();
         assert_eq!(consent_of(first), expected, "{beside}");
         let asked = script.asked("POST /r4/Consent/_search").split_off(before);
-        assert_eq!(asked.len(), 2, "those attached in one search, those of all patients in another");
+        assert_eq!(asked.len(), 1, "those of all patients in one search, those attached among them");
         assert!(asked.iter().any(|a| a.body.contains("patient=Patient%2Fp1%2CPatient%2Fp2")), "{asked:?}");
     }
+}
+
+#[tokio::test]
+async fn a_reading_asks_for_request_task_patient_and_consents_once_each() {
+    let script = Script::start().await;
+    let mut referred = request("sr1", "p1");
+    referred["supportingInfo"] = json!([{"reference": "Consent/c1"}]);
+    script.says("GET /r4/ServiceRequest/sr1", referred).says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    script.says("POST /r4/Task/_search", bundle(&[]));
+    let consent = json!({"resourceType": "Consent", "id": "c1", "status": "active", "provision": {"type": "permit"},
+        "category": [{"text": "Referral to a community service"}], "patient": {"reference": "Patient/p1"}});
+    script.says("POST /r4/Consent/_search", bundle(&[consent]));
+    assert_eq!(consent_of(script.practice().read(&source("sr1")).await.unwrap()), Consent::Given);
+    assert_eq!(script.asked("").len(), 4, "{:?}", script.asked(""));
+}
+
+#[tokio::test]
+async fn a_consent_that_is_attached_is_read_by_its_id_where_a_patients_list_is_not_offered() {
+    let script = Script::start().await;
+    let mut referred = request("sr1", "p1");
+    referred["supportingInfo"] = json!([{"reference": "Consent/c1"}]);
+    script.says("GET /r4/ServiceRequest/sr1", referred).says("POST /r4/Patient/_search", bundle(&[patient("p1")]));
+    let no = json!({"resourceType": "Consent", "id": "c1", "status": "active", "provision": {"type": "deny"},
+        "category": [{"text": "Referral to a community service"}], "patient": {"reference": "Patient/p1"}});
+    script.on("POST /r4/Consent/_search", move |_, asked| {
+        if asked.body.starts_with("patient=") {
+            return StatusCode::BAD_REQUEST.into_response();
+        }
+        fhir(200, &bundle(std::slice::from_ref(&no)))
+    });
+    assert_eq!(consent_of(script.practice().read(&source("sr1")).await.unwrap()), Consent::Declined);
 }
