@@ -11,6 +11,7 @@ mod edge;
 mod leave;
 mod matching;
 mod offer_mail;
+mod pace;
 mod poll;
 mod read_again;
 mod record;
@@ -42,6 +43,7 @@ use crate::store::queue::{
     SyncDirectory, Tick,
 };
 use crate::store::{Edge, StoreError, Tx, Whose};
+use pace::Place;
 use schedule::Schedule;
 
 /// Jobs worked side by side; the mail server and each practice have caps of their own.
@@ -63,6 +65,9 @@ pub enum JobError {
     /// The store did not.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It is not its turn yet: tried again after so long. Nothing failed, and nobody is told.
+    #[error("it is not its turn yet")]
+    Wait(Duration),
 }
 
 /// One attempt at a job.
@@ -88,6 +93,11 @@ pub(crate) trait Effect: JobArgs + Clone + std::fmt::Debug {
 
     /// What it is about: whose trouble it is when it fails.
     fn about(&self) -> About;
+
+    /// Where it goes: a practice's system may not be gone to as often as we like.
+    fn place(&self) -> Place {
+        Place::Elsewhere
+    }
 
     /// What is said to fail when it answers that only a person can help. A job that tells of it itself, under a name of
     /// its own, answers that it is to be tried again.
@@ -134,7 +144,10 @@ impl<A: Effect> Worker<A> for Runner<A> {
         let began = tokio::time::Instant::now();
         let cancelled = context.cancellation_token().cancelled();
         let (place, token) = (&self.service.settings.data_dir, context.cancellation_token());
-        let run = crash_point::attempt(place, A::KIND, attempt.number, token, || job.args.run(&self.service, attempt));
+        let run = crash_point::attempt(place, A::KIND, attempt.number, token, || async {
+            pace::keep(&self.service, &job.args, attempt).await?;
+            job.args.run(&self.service, attempt).await
+        });
         let result = tokio::select! {
             result = run => result,
             () = cancelled => {
@@ -160,6 +173,7 @@ impl<A: Effect> Worker<A> for Runner<A> {
                 Err(StoreError::Queue(error).into())
             }
             Err(JobError::Effect(error)) => self.after_failure(&job, attempt, error).await,
+            Err(JobError::Wait(after)) => Ok(WorkOutcome::Snooze(after)),
             Err(JobError::Store(error)) => {
                 tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %chain(&error), "a job met the store's refusal");
                 let why = "the database did not let it through: the log says why".to_owned();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{READ, Schedule};
-use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, Place, edge_failed, is_blip, nothing_to_do};
 use crate::clock::london;
 use crate::crash_point;
 use crate::effect::EffectError;
@@ -44,6 +44,10 @@ impl Effect for PollPractice {
 
     fn about(&self) -> About {
         About::Practice(self.practice.clone())
+    }
+
+    fn place(&self) -> Place {
+        Place::Practice
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

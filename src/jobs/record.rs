@@ -7,7 +7,7 @@ use std::time::Duration;
 use self::message::Words;
 use super::read_again::read_again;
 use super::schedule::{RECORD, Schedule};
-use super::{About, Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, Place, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{ClinicalFiling, Receipt};
@@ -31,6 +31,10 @@ impl Effect for FileRecord {
 
     fn about(&self) -> About {
         About::Referral(self.referral)
+    }
+
+    fn place(&self) -> Place {
+        Place::Practice
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

@@ -25,6 +25,7 @@ mod partners;
 mod postgres;
 mod practices;
 pub mod queue;
+mod rate;
 mod raw;
 mod referrals;
 mod retention;

@@ -59,6 +59,16 @@ async fn a_command_finds_the_schema_that_it_knows_and_says_what_to_do_where_it_i
 }
 
 #[tokio::test]
+async fn four_replicas_share_one_count_of_what_may_be_done_and_a_dead_one_keeps_nothing() {
+    let Some(database) = Database::new().await else { return };
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(Store::open_postgres(&database.url()).await.unwrap());
+    }
+    super::rate::four_processes_share_one_count_and_a_dead_one_keeps_nothing(&stores).await;
+}
+
+#[tokio::test]
 async fn two_replicas_never_move_one_referral_from_the_same_place() {
     let Some(database) = Database::new().await else { return };
     let one = Store::open_postgres(&database.url()).await.unwrap();
