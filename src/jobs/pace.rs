@@ -22,34 +22,37 @@ const FURTHEST: i64 = 24;
 /// Where a job goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// To the system of the practice that it is about.
+    /// To the system of its referral's practice.
     Practice,
     /// Anywhere else, or nowhere.
     Elsewhere,
 }
 
-/// Counts the visit of a job that goes to a practice; an error where it must wait. Nothing is counted where no practice
-/// has a limit.
+/// Counts the visit of a job that goes to its referral's practice; an error where it must wait. Nothing is counted where no
+/// practice has a limit.
 pub(super) async fn keep<A: Effect>(service: &Wellbridge, job: &A, attempt: Attempt) -> Result<(), JobError> {
-    let limits = |id: &PracticeId| service.practice(id).and_then(|practice| practice.fhir.visits_per_minute);
-    if job.place() == Place::Elsewhere || service.settings.practices.keys().all(|id| limits(id).is_none()) {
+    let (Place::Practice, About::Referral(referral)) = (job.place(), job.about()) else { return Ok(()) };
+    if service.settings.practices.keys().all(|id| most_visits(service, id).is_none()) {
         return Ok(());
     }
-    let visit = match job.about() {
-        About::Practice(id) => match limits(&id) {
-            Some(most) => Some((service.store.visit(&id, MINUTE, attempt.now).await?, most)),
-            None => None,
-        },
-        About::Referral(referral) => {
-            let visit = service.store.visit_for(referral, MINUTE, attempt.now).await?;
-            visit.and_then(|(practice, visits)| Some((visits, limits(&practice)?)))
-        }
-        About::Service | About::Alert(_) | About::Feed(_) => None,
-    };
-    match visit.and_then(|(visits, most)| wait(visits, most, MINUTE, attempt.now)) {
-        Some(wait) => Err(JobError::Wait(wait)),
-        None => Ok(()),
-    }
+    let visit = service.store.visit_for(referral, MINUTE, attempt.now).await?;
+    let visit = visit.and_then(|(practice, visits)| Some((visits, most_visits(service, &practice)?)));
+    in_turn(visit.and_then(|(visits, most)| wait(visits, most, MINUTE, attempt.now)))
+}
+
+/// Counts a visit to this practice; an error where it must wait.
+pub(super) async fn at_practice(service: &Wellbridge, id: &PracticeId, attempt: Attempt) -> Result<(), JobError> {
+    let Some(most) = most_visits(service, id) else { return Ok(()) };
+    let visits = service.store.visit(id, MINUTE, attempt.now).await?;
+    in_turn(wait(visits, most, MINUTE, attempt.now))
+}
+
+fn most_visits(service: &Wellbridge, id: &PracticeId) -> Option<NonZeroU32> {
+    service.practice(id).and_then(|practice| practice.fhir.visits_per_minute)
+}
+
+fn in_turn(wait: Option<Duration>) -> Result<(), JobError> {
+    wait.map_or(Ok(()), |wait| Err(JobError::Wait(wait)))
 }
 
 /// Counts an offer or reminder to a partner, whatever the programme; how long it must wait, where it must.
