@@ -241,7 +241,7 @@ impl<A: Effect> Runner<A> {
         }
         let mut tx = self.service.store.begin().await?;
         for (edge, ..) in &failing {
-            tx.edge_is_well(edge).await?;
+            tx.edge_is_well(edge, self.service.clock.now()).await?;
         }
         tx.commit().await
     }
@@ -351,7 +351,7 @@ pub(crate) fn mail_timeout(service: &Wellbridge) -> Duration {
 async fn queue_first_ticks(service: &Wellbridge) -> Result<(), StoreError> {
     let now = service.clock.now();
     let mut tx = service.store.begin().await?;
-    edge::forget_gone(&mut tx, service).await?;
+    edge::forget_gone(&mut tx, service, now).await?;
     for practice in service.settings.practices.keys() {
         poll::queue_tick(&mut tx, service, practice, now).await?;
     }

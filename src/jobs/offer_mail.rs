@@ -204,7 +204,7 @@ impl SendOfferMail {
     async fn sent(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str, said: &str) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         tx.settle_mail(mail_id, MailState::Sent, Some(said), attempt.now).await?;
-        tx.edge_is_well(&Edge::Mail).await?;
+        tx.edge_is_well(&Edge::Mail, attempt.now).await?;
         self.record_mailed(&mut tx, mail_id, false, attempt).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)

@@ -109,7 +109,7 @@ impl PollPractice {
         let since = moves_to(&service.store.cursor(&self.practice).await?, place.began, attempt.now);
         let mut tx = service.store.begin().await?;
         tx.move_cursor(&self.practice, since, attempt.now).await?;
-        if tx.edge_is_well(&self.edge_of(programme)).await? {
+        if tx.edge_is_well(&self.edge_of(programme), attempt.now).await? {
             tracing::info!(practice.id = %self.practice, "the practice's system is well again");
         }
         self.done(service, &mut tx, attempt).await?;

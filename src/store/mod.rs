@@ -46,7 +46,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use accounts::{Account, AccountSession};
 pub use alerts::AlertRow;
 pub use copy::{Copied, CopiedTable, copy};
-pub use edge::{Edge, Whose};
+pub use edge::{Edge, SETTLED_AFTER, Whose};
 pub use feeds::FeedRow;
 pub use intake::TakenIn;
 pub use ledger::{Appended, Recorded, Standing};
