@@ -119,6 +119,8 @@ async fn start(folder: &Path, practice: &PretendPractice, mail: &MailCatcher) ->
         data_dir = "{data}"
         [web]
         public_url = "http://127.0.0.1:8080"
+        [limits]
+        offers_per_hour = 1000000
         [mail]
         host = "127.0.0.1"
         port = {port}

@@ -197,6 +197,7 @@ pub fn mail_kind(kind: &str) -> String {
     known.into_iter().find(|m| m.as_str() == kind).map_or_else(
         || match kind {
             _ if kind.contains("code") => "One-time code".to_owned(),
+            "well-again" => "It works again".to_owned(),
             _ if kind.contains("alert") => "Alert to the duty address".to_owned(),
             _ => kind.replace('-', " "),
         },

@@ -1,7 +1,9 @@
 //! Tell the duty address, without identity, with a link to the worklist.
 //!
 //! A safety matter is told at once, again after the programme's half hour, and then to the second address, every half
-//! hour until somebody opens it. Everything else is told once.
+//! hour until somebody opens it. Everything else is told once; and of what was told to fail, that it is [well again](well).
+
+mod well;
 
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use crate::effect::EffectError;
 use crate::partner::{MessageId, Outgoing, compose};
 use crate::service::Wellbridge;
 use crate::settings::Programme;
-use crate::store::queue::{SendAlert, due};
+use crate::store::queue::{News, SendAlert, due};
 use crate::store::{AlertRow, Edge, MailState, NewMail, StoreError, Tx, Whose};
 
 impl Effect for SendAlert {
@@ -35,6 +37,9 @@ impl Effect for SendAlert {
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        if self.news == News::WellAgain {
+            return well::again(service, self.alert, attempt).await;
+        }
         let Some(alert) = service.store.alert(self.alert).await?.filter(|a| a.opened.is_none()) else {
             return nothing_to_do(service, attempt).await;
         };
@@ -80,6 +85,9 @@ impl Effect for SendAlert {
 
     async fn give_up(&self, service: &Wellbridge, attempt: Attempt, error: &EffectError) -> Result<(), StoreError> {
         let Some(alert) = service.store.alert(self.alert).await? else { return Ok(()) };
+        if self.news == News::WellAgain {
+            return well::give_up(service, &alert, attempt, error).await;
+        }
         tracing::error!(alert.id = %self.alert, alert.step = self.step, error = %error, "the duty address could not be told");
         let mut tx = service.store.begin().await?;
         tx.ask_for_mail(&self.mail(&alert, &self.mail_id(self.step)), attempt.now).await?;
@@ -135,7 +143,7 @@ impl SendAlert {
         let opts = if later { due(when) } else { InsertOpts::default() };
         // Each step once, however often the one before it is tried.
         let opts = opts.with_unique(riverqueue::UniqueOpts::new().with_by_args(true));
-        tx.enqueue(SendAlert { alert: self.alert, step }, opts).await?;
+        tx.enqueue(SendAlert { alert: self.alert, step, news: News::Trouble }, opts).await?;
         Ok(())
     }
 

@@ -1,11 +1,10 @@
 //! Who is told when something begins to fail, and whose it is.
 //!
 //! A job says what it is [`About`]; from that follows [`Whose`] trouble its failing is. An edge is told once to the
-//! programmes it matters to, while its jobs go on trying.
+//! programmes it matters to, while its jobs go on trying; and once more when it is well again ([`super::alert`]).
 
 use jiff::Timestamp;
 
-use crate::referral::event::Alert;
 use crate::referral::{AlertId, PracticeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::store::{Edge, FailingEdge, StoreError, Tx, Whose};
@@ -62,7 +61,7 @@ pub(crate) async fn edge_failed(
         |other: &Edge, said: &str| said == why && edge.practice().is_some() && other.practice() == edge.practice();
     if tx.edge_fails(edge, why, now).await? && !failing.iter().any(|(other, _, said)| same(other, said)) {
         for programme in service.concerned_by(edge) {
-            tx.raise(programme, None, Alert::EdgeFailing, now).await?;
+            tx.raise_failing(programme, edge, now).await?;
         }
     }
     Ok(())
@@ -70,14 +69,19 @@ pub(crate) async fn edge_failed(
 
 /// A practice or feed that the settings no longer know can never be seen to be well: at start it is forgotten. What
 /// goes on failing because of that is told again.
-pub(super) async fn forget_gone(tx: &mut Tx, service: &Wellbridge, failing: &[FailingEdge]) -> Result<(), StoreError> {
+pub(super) async fn forget_gone(
+    tx: &mut Tx,
+    service: &Wellbridge,
+    failing: &[FailingEdge],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let settings = &service.settings;
     for (edge, ..) in failing {
         let moved = edge.practice().is_some_and(|id| {
             settings.practices.get(id).is_none_or(|practice| Some(&practice.programme) != edge.programme())
         });
         if moved || edge.feed().is_some_and(|feed| !settings.feeds.contains_key(feed)) {
-            tx.edge_is_well(edge).await?;
+            tx.edge_is_gone(edge, now).await?;
         }
     }
     Ok(())

@@ -160,6 +160,11 @@ async fn each_practices_failing_is_told_once_and_ends_with_its_own_success_only(
     // Any success ends it, also another job's at its first try.
     failing(&world, &[]).await;
     tried(&world, "burton-croft", KEY).await;
+    assert_eq!(told(&world).await, (1, 1), "well for a moment only: the same failing still");
+    tried(&world, "burton-croft", None).await;
+    failing(&world, &[]).await;
+    world.service.clock.advance(SignedDuration::from_mins(10));
+    tried(&world, "burton-croft", KEY).await;
     assert_eq!(told(&world).await, (2, 1), "a new failing is told anew");
 }
 

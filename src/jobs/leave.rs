@@ -52,7 +52,7 @@ pub(super) async fn taken(
     let two = again || said.is_some_and(|said| said.contains(TWO_COPIES));
     let answer = if two { format!("{answer} ({TWO_COPIES})") } else { answer.to_owned() };
     tx.settle_mail(id, MailState::Sent, Some(&answer), attempt.now).await?;
-    tx.edge_is_well(&Edge::Mail).await?;
+    tx.edge_is_well(&Edge::Mail, attempt.now).await?;
     Ok(())
 }
 

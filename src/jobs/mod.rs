@@ -11,6 +11,7 @@ mod edge;
 mod leave;
 mod matching;
 mod offer_mail;
+mod pace;
 mod poll;
 mod read_again;
 mod record;
@@ -36,6 +37,7 @@ use crate::referral::event::Alert;
 use crate::referral::{ProgrammeId, ReferralId};
 use crate::service::Wellbridge;
 use crate::store::{Edge, StoreError, Tx, Whose};
+use pace::Place;
 use schedule::Schedule;
 
 /// Why a job did not end well.
@@ -47,6 +49,9 @@ pub enum JobError {
     /// The store did not.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It is not its turn yet: tried again after so long. Nothing failed, and nobody is told.
+    #[error("it is not its turn yet")]
+    Wait(Duration),
 }
 
 /// One attempt at a job.
@@ -72,6 +77,11 @@ pub(crate) trait Effect: JobArgs + Clone + std::fmt::Debug {
 
     /// What it is about: whose trouble it is when it fails.
     fn about(&self) -> About;
+
+    /// Where it goes: a practice's system may not be gone to as often as we like.
+    fn place(&self) -> Place {
+        Place::Elsewhere
+    }
 
     /// What is said to fail when it answers that only a person can help. A job that tells of it itself, under a name of
     /// its own, answers that it is to be tried again.

@@ -10,7 +10,7 @@ use super::leave;
 use super::matching;
 use super::read_again::read_again;
 use super::schedule::{MAIL, Schedule};
-use super::{About, Attempt, Effect, JobError, edge_failed, mail_timeout};
+use super::{About, Attempt, Effect, JobError, Place, edge_failed, mail_timeout, pace};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::partner::smtp_reply::MailError;
@@ -32,6 +32,10 @@ impl Effect for SendOfferMail {
         About::Referral(self.referral)
     }
 
+    fn place(&self) -> Place {
+        if self.asks() { Place::Practice } else { Place::Elsewhere }
+    }
+
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let mail_id = offer_mail_id(self.offer, self.mail);
         let asked = service.store.mail(&mail_id).await?;
@@ -40,9 +44,10 @@ impl Effect for SendOfferMail {
         if stands(MailState::Leaving) {
             self.may_have_left(service, attempt, &mail_id).await?;
         }
-        let standing = match self.mail {
-            OfferMail::Offer | OfferMail::Reminder => self.checked_again(service).await?,
-            OfferMail::Cancellation | OfferMail::PassedOn => service.store.standing(self.referral).await?,
+        let standing = if self.asks() {
+            self.checked_again(service).await?
+        } else {
+            service.store.standing(self.referral).await?
         };
         let sent = stands(MailState::Sent);
         let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
@@ -69,9 +74,7 @@ impl Effect for SendOfferMail {
             date: asked.map_or(attempt.now, |mail| mail.asked),
             rendered,
         };
-        if !self.leaves(service, attempt, &mail_id).await? {
-            return Err(EffectError::retry("another attempt at this mail was quicker").into());
-        }
+        self.leaves(service, attempt, &mail_id, offer).await?;
         crash_point::step("before:smtp").await?;
         let answer = service.mailer.send(&mail).await;
         crash_point::step("after:smtp").await?;
@@ -107,13 +110,31 @@ impl SendOfferMail {
         if needed { Ok(Some(read_again(service, self.referral).await?.standing)) } else { Ok(Some(before)) }
     }
 
-    /// Written down before a byte leaves. False where another attempt came first while this one was checking: a mail that
-    /// was dropped after a withdrawal must not leave behind the ledger's back, and none leaves twice unsaid.
-    async fn leaves(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<bool, StoreError> {
+    /// Whether it asks a partner for something, which needs a last look and may wait; what tells a partner never does.
+    const fn asks(&self) -> bool {
+        matches!(self.mail, OfferMail::Offer | OfferMail::Reminder)
+    }
+
+    /// Written down before a byte leaves, if the partner may be asked this much now. An error where another attempt came
+    /// first while this one was checking: a mail that was dropped after a withdrawal must not leave behind the ledger's
+    /// back, and none leaves twice unsaid.
+    async fn leaves(
+        &self,
+        service: &Wellbridge,
+        attempt: Attempt,
+        mail_id: &str,
+        offer: &Offer,
+    ) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
+        if self.asks()
+            && let Some(wait) = pace::too_many_offers(&mut tx, service, &offer.partner, attempt).await?
+        {
+            tx.commit().await?;
+            return Err(JobError::Wait(wait));
+        }
         let leaves = tx.is_running(attempt.job).await? && tx.mail_leaves(mail_id, attempt.now).await?;
         tx.commit().await?;
-        Ok(leaves)
+        if leaves { Ok(()) } else { Err(EffectError::retry("another attempt at this mail was quicker").into()) }
     }
 
     /// What the request says now is read for safety matters, consent and rules of contact before a machine's mail
@@ -125,7 +146,7 @@ impl SendOfferMail {
         offer: &Offer,
         attempt: Attempt,
     ) -> Result<bool, JobError> {
-        if offer.by != Actor::Machine || !matches!(self.mail, OfferMail::Offer | OfferMail::Reminder) {
+        if offer.by != Actor::Machine || !self.asks() {
             return Ok(false);
         }
         let (Some(content), Some(programme)) =
@@ -186,7 +207,7 @@ impl SendOfferMail {
     async fn sent(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str, said: &str) -> Result<(), JobError> {
         let mut tx = service.store.begin().await?;
         tx.settle_mail(mail_id, MailState::Sent, Some(said), attempt.now).await?;
-        tx.edge_is_well(&Edge::Mail).await?;
+        tx.edge_is_well(&Edge::Mail, attempt.now).await?;
         self.record_mailed(&mut tx, mail_id, false, attempt).await?;
         tx.complete(attempt.job).await?;
         Ok(tx.commit().await?)

@@ -4,13 +4,15 @@
 //! the page that has no `next`, and never past entries that were not read (`total` > read: read once more, then tell
 //! somebody and stay). A page that cannot be read is a fault of the practice's system: told once, tried again, nothing
 //! skipped.
+//!
+//! A practice is polled by one job at a time, whoever asked for it and on whatever replica: the others wait for its turn.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{READ, Schedule};
-use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, edge_failed, is_blip, nothing_to_do, pace};
 use crate::clock::london;
 use crate::crash_point;
 use crate::effect::EffectError;
@@ -32,6 +34,8 @@ const ONE_JOB: (Duration, u32) = (Duration::from_secs(10), 5);
 const MOST_OPEN: i64 = 1_000;
 /// How long that may take; it is beside the poll proper.
 const LOOK: Duration = Duration::from_secs(30);
+/// How soon a poll looks again whether another one of its practice is over.
+const NEXT: Duration = Duration::from_secs(1);
 /// When a long poll starts from its cursor again, after the place it had come to led nowhere.
 const AFRESH: SignedDuration = SignedDuration::from_mins(5);
 
@@ -54,6 +58,8 @@ impl Effect for PollPractice {
         let Some(programme) = service.programme(&practice.programme) else {
             return nothing_to_do(service, attempt).await;
         };
+        self.alone(service, attempt).await?;
+        pace::at_practice(service, &self.practice, attempt).await?;
         let began = tokio::time::Instant::now();
         let mut place = self.at.clone().unwrap_or_else(|| start_at(attempt.now));
         let mut read = 0;
@@ -85,6 +91,14 @@ impl PollPractice {
         Edge::Practice(programme.id.clone(), self.practice.clone())
     }
 
+    /// Takes the practice for this job; an error where another job polls it.
+    async fn alone(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
+        let mut tx = service.store.begin().await?;
+        let alone = tx.polls_alone(&self.practice, attempt.job).await?;
+        tx.commit().await?;
+        if alone { Ok(()) } else { Err(JobError::Wait(NEXT)) }
+    }
+
     async fn finished(
         &self,
         service: &Wellbridge,
@@ -95,7 +109,7 @@ impl PollPractice {
         let since = moves_to(&service.store.cursor(&self.practice).await?, place.began, attempt.now);
         let mut tx = service.store.begin().await?;
         tx.move_cursor(&self.practice, since, attempt.now).await?;
-        if tx.edge_is_well(&self.edge_of(programme)).await? {
+        if tx.edge_is_well(&self.edge_of(programme), attempt.now).await? {
             tracing::info!(practice.id = %self.practice, "the practice's system is well again");
         }
         self.done(service, &mut tx, attempt).await?;

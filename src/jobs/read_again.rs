@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::poll::take_in_one;
 use super::schedule::{READ, Schedule};
-use super::{About, Attempt, Effect, JobError, nothing_to_do, tell_given_up};
+use super::{About, Attempt, Effect, JobError, Place, nothing_to_do, tell_given_up};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::Input;
@@ -22,6 +22,10 @@ impl Effect for ReadAgain {
 
     fn about(&self) -> About {
         About::Referral(self.referral)
+    }
+
+    fn place(&self) -> Place {
+        Place::Practice
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

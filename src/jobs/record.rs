@@ -8,7 +8,7 @@ use self::message::Words;
 use super::read_again::{ReadNow, read_again};
 use super::schedule::{RECORD, Schedule};
 use super::task::meanwhile;
-use super::{About, Attempt, Effect, JobError, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, Place, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{ClinicalFiling, Receipt};
@@ -32,6 +32,10 @@ impl Effect for FileRecord {
 
     fn about(&self) -> About {
         About::Referral(self.referral)
+    }
+
+    fn place(&self) -> Place {
+        Place::Practice
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use riverqueue::{Job, WorkContext, WorkError, WorkOutcome, Worker, WorkerTimeout};
 
-use super::{Attempt, Effect, JobError, chain, edge, edge_failed};
+use super::{Attempt, Effect, JobError, chain, edge, edge_failed, pace};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::service::Wellbridge;
@@ -44,7 +44,10 @@ impl<A: Effect> Worker<A> for Runner<A> {
         let began = tokio::time::Instant::now();
         let cancelled = context.cancellation_token().cancelled();
         let (place, token) = (&self.service.settings.data_dir, context.cancellation_token());
-        let run = crash_point::attempt(place, A::KIND, attempt.number, token, || job.args.run(&self.service, attempt));
+        let run = crash_point::attempt(place, A::KIND, attempt.number, token, || async {
+            pace::keep(&self.service, &job.args, attempt).await?;
+            job.args.run(&self.service, attempt).await
+        });
         let result = tokio::select! {
             result = run => result,
             () = cancelled => {
@@ -70,6 +73,7 @@ impl<A: Effect> Worker<A> for Runner<A> {
                 Err(StoreError::Queue(error).into())
             }
             Err(JobError::Effect(error)) => self.after_failure(&job, attempt, error).await,
+            Err(JobError::Wait(after)) => Ok(WorkOutcome::Snooze(after)),
             Err(JobError::Store(error)) => {
                 tracing::warn!(job.kind = A::KIND, job.id = attempt.job, error = %chain(&error), "a job met the store's refusal");
                 let why = "the database did not let it through: the log says why".to_owned();
@@ -141,7 +145,7 @@ impl<A: Effect> Runner<A> {
         }
         let mut tx = self.service.store.begin().await?;
         for (edge, ..) in &failing {
-            tx.edge_is_well(edge).await?;
+            tx.edge_is_well(edge, self.service.clock.now()).await?;
         }
         tx.commit().await
     }

@@ -97,7 +97,7 @@ async fn queue_first_ticks(service: &Wellbridge) -> Result<(), StoreError> {
     let now = service.clock.now();
     let (failing, feeds) = (service.store.failing_edges().await?, service.store.feeds().await?);
     let mut tx = service.store.begin().await?;
-    edge::forget_gone(&mut tx, service, &failing).await?;
+    edge::forget_gone(&mut tx, service, &failing, now).await?;
     for practice in service.settings.practices.keys() {
         poll::queue_tick(&mut tx, service, practice, now).await?;
     }

@@ -108,7 +108,7 @@ impl SyncDirectory {
     ) -> Result<(), StoreError> {
         match verdict {
             SyncVerdict::Replace => {
-                tx.edge_is_well(&self.edge_of()).await?;
+                tx.edge_is_well(&self.edge_of(), attempt.now).await?;
                 // What found nothing before, or still waits for a directory, is looked at again.
                 for referral in tx.without_service().await? {
                     tx.enqueue(MatchReferral { referral }, once()).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::schedule::{RECORD, Schedule};
-use super::{About, Attempt, Effect, JobError, chain, nothing_to_do};
+use super::{About, Attempt, Effect, JobError, Place, chain, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding};
@@ -23,6 +23,10 @@ impl Effect for KeepTask {
 
     fn about(&self) -> About {
         About::Referral(self.referral)
+    }
+
+    fn place(&self) -> Place {
+        Place::Practice
     }
 
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {

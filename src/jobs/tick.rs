@@ -55,7 +55,7 @@ impl Effect for Tick {
         tx.sweep_partner_sessions(now).await?;
         match service.settings.bank_holidays.running_out(london_date(now)) {
             Some(why) => edge_failed(&mut tx, service, &Edge::BankHolidays, &why, now).await?,
-            None => drop(tx.edge_is_well(&Edge::BankHolidays).await?),
+            None => drop(tx.edge_is_well(&Edge::BankHolidays, attempt.now).await?),
         }
         self.done(&mut tx, attempt).await?;
         Ok(tx.commit().await?)

@@ -10,7 +10,7 @@ use super::address::EmailAddress;
 use super::languages;
 use super::mail::{
     AlertAbout, AlertMail, CancellationMail, CancelledWhy, CodeMail, Mail, OfferMail as OfferContent, PassedOnMail,
-    ReminderMail, Sender,
+    ReminderMail, Sender, WellAgain, WellAgainMail,
 };
 use super::plain::{Line, Link, Words};
 use super::templates::{Rendered, TemplateProblem};
@@ -22,7 +22,7 @@ use crate::referral::event::{Alert, OfferMail};
 use crate::referral::{Patient, Referral};
 use crate::service::Wellbridge;
 use crate::settings::Programme;
-use crate::store::{AlertRow, Standing};
+use crate::store::{AlertRow, Edge, Standing};
 
 /// A mail about an offer and where it goes; none where the partner's address cannot be used.
 pub async fn offer_mail(
@@ -109,10 +109,33 @@ pub fn alert_mail(service: &Wellbridge, programme: &Programme, alert: &AlertRow)
         Alert::GivenUp | Alert::EdgeFailing => AlertAbout::ServiceTrouble,
     };
     let told = u32::try_from(alert.told).unwrap_or(u32::MAX);
-    let since = Line::new(alert.raised.to_zoned(london()).strftime("%a %-d %B %H:%M").to_string());
+    let since = Line::new(as_moment(alert.raised));
     let worklist = under_public_url(service, "desk")?;
     let content = AlertMail::new(sender(service, programme), about, since, told, worklist);
     render(service, programme, &Mail::Alert(content))
+}
+
+/// What the duty address is told when `edge`, of which this alert told that it fails, is well since then.
+pub fn well_again_mail(
+    service: &Wellbridge,
+    programme: &Programme,
+    (alert, edge): (&AlertRow, &Edge),
+    well: Timestamp,
+) -> Result<Rendered, JobError> {
+    let what = match edge {
+        Edge::Practice(..) => WellAgain::Practice,
+        Edge::Mail => WellAgain::Mail,
+        Edge::Feed(_) => WellAgain::Directory,
+        Edge::BankHolidays | Edge::Job(..) | Edge::Stuck(..) => WellAgain::Work,
+    };
+    let content = WellAgainMail {
+        sender: sender(service, programme),
+        what,
+        since: Line::new(as_moment(alert.raised)),
+        until: Line::new(as_moment(well)),
+        worklist: under_public_url(service, "desk")?,
+    };
+    render(service, programme, &Mail::WellAgain(content))
 }
 
 fn render(service: &Wellbridge, programme: &Programme, mail: &Mail) -> Result<Rendered, JobError> {
@@ -199,6 +222,11 @@ fn linked(url: Url) -> Result<Link, EffectError> {
 /// `Thu 3 December`, in London.
 fn as_day(at: Timestamp) -> String {
     at.to_zoned(london()).strftime("%a %-d %B").to_string()
+}
+
+/// `Thu 3 December 10:05`, in London.
+fn as_moment(at: Timestamp) -> String {
+    at.to_zoned(london()).strftime("%a %-d %B %H:%M").to_string()
 }
 
 #[cfg(test)]

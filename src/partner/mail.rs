@@ -25,12 +25,14 @@ pub enum MailKind {
     Code,
     /// The duty address is told.
     Alert,
+    /// The duty address is told that what was failing is well.
+    WellAgain,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Offer, Self::Reminder, Self::Cancellation, Self::PassedOn, Self::Code, Self::Alert];
+    pub const ALL: [Self; 7] =
+        [Self::Offer, Self::Reminder, Self::Cancellation, Self::PassedOn, Self::Code, Self::Alert, Self::WellAgain];
 
     /// The folder's name, also part of the Message-ID.
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +43,7 @@ impl MailKind {
             Self::PassedOn => "passed-on",
             Self::Code => "code",
             Self::Alert => "alert",
+            Self::WellAgain => "well-again",
         }
     }
 }
@@ -56,6 +59,7 @@ pub enum Mail {
     PassedOn(PassedOnMail),
     Code(CodeMail),
     Alert(AlertMail),
+    WellAgain(WellAgainMail),
 }
 
 impl Mail {
@@ -68,6 +72,7 @@ impl Mail {
             Self::PassedOn(_) => MailKind::PassedOn,
             Self::Code(_) => MailKind::Code,
             Self::Alert(_) => MailKind::Alert,
+            Self::WellAgain(_) => MailKind::WellAgain,
         }
     }
 }
@@ -259,4 +264,38 @@ impl AlertAbout {
     pub const fn is_urgent(self) -> bool {
         matches!(self, Self::Safety | Self::RiskReported | Self::CancellationUndelivered | Self::SentAgain)
     }
+}
+
+/// What was failing is well again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WellAgainMail {
+    /// Who signs.
+    pub sender: Sender,
+    /// What it was.
+    pub what: WellAgain,
+    /// Since when it failed, `Tue 24 November 10:05`.
+    pub since: Line,
+    /// Since when it is well.
+    pub until: Line,
+    /// The worklist, behind sign-in.
+    pub worklist: Link,
+}
+
+/// What was failing, as far as a mail may say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WellAgain {
+    /// A practice's system.
+    Practice,
+    /// The mail server.
+    Mail,
+    /// A directory feed.
+    Directory,
+    /// Jobs of some kind.
+    Work,
+}
+
+impl WellAgain {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Practice, Self::Mail, Self::Directory, Self::Work];
 }

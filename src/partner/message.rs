@@ -42,6 +42,11 @@ impl MessageId {
         Self::of(alert.uuid(), MailKind::Alert, ordinal, domain)
     }
 
+    /// The id of the mail which tells that what an alert was about is well.
+    pub fn for_well_again(alert: AlertId, domain: &str) -> Self {
+        Self::of(alert.uuid(), MailKind::WellAgain, 1, domain)
+    }
+
     fn of(about: Uuid, kind: MailKind, ordinal: u32, domain: &str) -> Self {
         Self(format!("<{}.{}.{ordinal}@{domain}>", about.simple(), kind.as_str()))
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -51,6 +52,8 @@ pub struct Fhir {
     pub poll_every: Duration,
     /// How far a poll looks back behind the cursor.
     pub overlap: Duration,
+    /// How many jobs may go there in one minute; none: as many as there are.
+    pub visits_per_minute: Option<NonZeroU32>,
 }
 
 /// How we sign in to a FHIR server.
@@ -85,7 +88,8 @@ enum AuthWord {
 words!(AuthWord { None = "none", Bearer = "bearer" });
 
 /// What `[defaults.practice]` may say for every practice.
-const DEFAULTS: &[&str] = &["auth", "poll_every", "overlap", "practice_codes_itself", "complete_request"];
+const DEFAULTS: &[&str] =
+    &["auth", "poll_every", "overlap", "visits_per_minute", "practice_codes_itself", "complete_request"];
 
 pub(super) fn read_all(
     all: &Section<'_>,
@@ -142,7 +146,23 @@ fn read_fhir(section: &Section<'_>) -> Option<Fhir> {
         .and_then(|text| read_organisation(section, &text));
     let poll_every = section.at_least("poll_every", Duration::from_secs(1), "a second");
     let overlap = section.get("overlap");
-    Some(Fhir { base: base?, auth: auth?, organisation: organisation?, poll_every: poll_every?, overlap: overlap? })
+    let visits_per_minute =
+        section.maybe::<u32>("visits_per_minute").and_then(|most| match most.map(NonZeroU32::new) {
+            Some(None) => {
+                section.problem("visits_per_minute", "must be 1 or more. Without it there is no limit.");
+                None
+            }
+            Some(most) => Some(most),
+            None => Some(None),
+        });
+    Some(Fhir {
+        base: base?,
+        auth: auth?,
+        organisation: organisation?,
+        poll_every: poll_every?,
+        overlap: overlap?,
+        visits_per_minute: visits_per_minute?,
+    })
 }
 
 fn checked_base(section: &Section<'_>, mut url: Url) -> Option<Url> {

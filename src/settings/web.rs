@@ -1,4 +1,4 @@
-//! `[web]` and `[limits]`: our pages, and how much of a thing one visitor may ask for.
+//! `[web]` and `[limits]`: our pages, how much of a thing one visitor may ask for, and how much one partner is asked.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,7 +22,7 @@ pub struct Web {
     pub link_key: Option<Secret>,
 }
 
-/// How much of a thing one visitor may ask for.
+/// How much of a thing one visitor may ask for, and how much one partner is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests a minute to the pages of one partner's link.
@@ -31,6 +31,8 @@ pub struct Limits {
     pub visitor_per_minute: u32,
     /// One-time codes mailed in an hour for one link.
     pub codes_per_hour: u32,
+    /// Offers and reminders mailed in an hour to one partner.
+    pub offers_per_hour: u32,
     /// How long a one-time code can be used.
     pub code_lasts: Duration,
     /// Wrong codes before a new one must be asked for.
@@ -81,6 +83,7 @@ pub(super) fn read_limits(section: Section<'_>) -> Option<Limits> {
         at_least_one(&section, "link_per_minute"),
         at_least_one(&section, "visitor_per_minute"),
         at_least_one(&section, "codes_per_hour"),
+        at_least_one(&section, "offers_per_hour"),
         at_least_one(&section, "sign_in_tries"),
     );
     let code_lasts = section.at_least("code_lasts", Duration::from_mins(1), "a minute");
@@ -98,10 +101,11 @@ pub(super) fn read_limits(section: Section<'_>) -> Option<Limits> {
         link_per_minute: limits.0?,
         visitor_per_minute: limits.1?,
         codes_per_hour: limits.2?,
+        offers_per_hour: limits.3?,
         code_lasts: code_lasts?,
         code_tries: code_tries?,
         link_lasts: link_lasts?,
-        sign_in_tries: limits.3?,
+        sign_in_tries: limits.4?,
         session_lasts: session_lasts?,
     })
 }

@@ -1,4 +1,4 @@
-//! Coordinators' accounts and sessions, who looked at what, and how often a door was knocked on.
+//! Coordinators' accounts and sessions, and who looked at what.
 
 use jiff::Timestamp;
 
@@ -41,10 +41,6 @@ const END_ALL: &str = "delete from account_session where account_id = $1";
 const SWEEP: &str = "delete from account_session where expires < $1";
 const AUDIT: &str = "insert into audit (id, programme_id, referral_id, who, what, at) values ($1, $2, $3, $4, $5, $6)";
 const AUDITS: &str = "select who, what, at from audit where referral_id = $1 order by at, id";
-const KNOCK: &str = "insert into rate (door, period, knocks) values ($1, $2, 1)
-    on conflict (door, period) do update set knocks = rate.knocks + 1 returning knocks";
-const FORGET_KNOCK: &str = "update rate set knocks = knocks - 1 where door = $1 and period = $2 and knocks > 0";
-const SWEEP_RATE: &str = "delete from rate where period < $1";
 
 impl Tx {
     /// Adds an account, or changes it; its sessions end.
@@ -88,8 +84,7 @@ impl Tx {
     /// Forgets sessions that have ended and windows that have passed.
     pub async fn sweep_sessions(&mut self, now: Timestamp) -> Result<(), StoreError> {
         query(SWEEP).bind(ms(now)).execute(&mut self.inner).await?;
-        query(SWEEP_RATE).bind(ms(now) - 86_400_000).execute(&mut self.inner).await?;
-        Ok(())
+        self.sweep_rate(now).await
     }
 
     /// Writes down that somebody looked at something.
@@ -131,37 +126,6 @@ impl Store {
     pub async fn audits(&self, referral: ReferralId) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
         let rows = query(AUDITS).bind(referral.to_string()).fetch_all(self.pool()).await?;
         Ok(rows.iter().map(|r| (r.get("who"), r.get("what"), at(r.get("at")))).collect())
-    }
-
-    /// Takes one knock of [`Self::knock`] back: whoever it was had the key.
-    pub async fn forget_knock(&self, door: &str, seconds: i64, now: Timestamp) -> Result<(), StoreError> {
-        let window = ms(now) / (seconds * 1000) * (seconds * 1000);
-        let mut tx = self.begin().await?;
-        query(FORGET_KNOCK).bind(door).bind(window).execute(&mut tx.inner).await?;
-        tx.commit().await
-    }
-
-    /// Counts a knock on a door in the window that `now` lies in (`seconds` long); answers the count so far. The door's
-    /// name holds a hash or an id, never personal data.
-    pub async fn knock(&self, door: &str, seconds: i64, now: Timestamp) -> Result<i64, StoreError> {
-        Ok(self.knock_at_each(&[door], seconds, now).await?[0])
-    }
-
-    /// The same at several doors in one transaction; answers the counts in their order.
-    pub async fn knock_at_each<const N: usize>(
-        &self,
-        doors: &[&str; N],
-        seconds: i64,
-        now: Timestamp,
-    ) -> Result<[i64; N], StoreError> {
-        let window = ms(now) / (seconds * 1000) * (seconds * 1000);
-        let mut tx = self.begin().await?;
-        let mut knocks = [0; N];
-        for (door, knocks) in doors.iter().zip(&mut knocks) {
-            *knocks = query(KNOCK).bind(*door).bind(window).scalar(&mut tx.inner).await?;
-        }
-        tx.commit().await?;
-        Ok(knocks)
     }
 }
 

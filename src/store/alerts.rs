@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::queue::{News, due};
 use super::rows::{at, from_word, json, key, ms};
 use super::sql::{Row, query};
-use super::{Edge, Store, StoreError, Tx};
+use super::{Edge, SETTLED_AFTER, Store, StoreError, Tx};
 use crate::random;
 use crate::referral::event::Alert;
 use crate::referral::{AlertId, ProgrammeId, ReferralId, UserId};
@@ -31,8 +32,8 @@ pub struct AlertRow {
     pub opened: Option<Timestamp>,
 }
 
-const INSERT: &str =
-    "insert into alert (id, programme_id, referral_id, kind, raised, told) values ($1, $2, $3, $4, $5, 0)";
+const INSERT: &str = "insert into alert (id, programme_id, referral_id, kind, raised, told, edge)
+    values ($1, $2, $3, $4, $5, 0, $6)";
 const GET: &str = "select id, programme_id, referral_id, kind, raised, told, opened from alert where id = $1";
 const OPEN: &str = "select id, programme_id, referral_id, kind, raised, told, opened from alert
     where opened is null and ($1 is null or programme_id = $1) order by raised";
@@ -44,7 +45,16 @@ const OPEN_EDGE: &str = "update alert set opened = $2, opened_by = $3 where prog
     and opened is null";
 const EDGE_FAILS: &str = "insert into edge (id, failing, why) values ($1, $2, $3)
     on conflict (id) do update set failing = excluded.failing, why = excluded.why where edge.failing is null";
-const EDGE_WELL: &str = "update edge set failing = null, why = null where id = $1 and failing is not null";
+const EDGE_WELL: &str = "update edge set failing = null, why = null, well = $2 where id = $1 and failing is not null";
+const EDGE_GONE: &str = "delete from edge where id = $1";
+/// An edge that was well for too short to be well again: the alerts that told of its failing go on.
+const STILL_TOLD: &str = "select count(*) from alert join edge on edge.id = alert.edge
+    where alert.edge = $1 and alert.ended is null and edge.well > $2";
+const TOLD_OF: &str = "select id from alert where edge = $1 and ended is null";
+const END_ALL: &str = "update alert set ended = $2 where edge = $1 and ended is null";
+const END: &str = "update alert set ended = $2 where id = $1";
+const ABOUT_EDGE: &str = "select edge.id, edge.well from alert join edge on edge.id = alert.edge
+    where alert.id = $1 and alert.ended is null and edge.failing is null and edge.well is not null";
 const EDGES: &str = "select id, failing, why from edge where failing is not null order by id";
 
 impl Tx {
@@ -53,6 +63,7 @@ impl Tx {
         programme: &ProgrammeId,
         referral: Option<ReferralId>,
         alert: Alert,
+        edge: Option<&Edge>,
         now: Timestamp,
     ) -> Result<AlertId, StoreError> {
         let id = AlertId::from_uuid(random::uuid());
@@ -62,6 +73,7 @@ impl Tx {
             .bind(referral.map(|r| r.to_string()))
             .bind(alert.as_str())
             .bind(ms(now))
+            .bind(edge.map(|edge| json("an edge", edge)).transpose()?)
             .execute(&mut self.inner)
             .await?;
         Ok(id)
@@ -112,17 +124,48 @@ impl Tx {
         Ok(failing(&query(EDGES).fetch_all(&mut self.inner).await?))
     }
 
-    /// Notes that an edge fails; true the first time, when somebody must be told.
+    /// Notes that an edge fails; true the first time, when somebody must be told: not where it was told, and it was well
+    /// only for minutes since.
     pub async fn edge_fails(&mut self, edge: &Edge, why: &str, now: Timestamp) -> Result<bool, StoreError> {
         let edge = json("an edge", edge)?;
-        let done = query(EDGE_FAILS).bind(edge).bind(ms(now)).bind(why).execute(&mut self.inner).await?;
-        Ok(done == 1)
+        let begins = query(EDGE_FAILS).bind(&edge).bind(ms(now)).bind(why).execute(&mut self.inner).await?;
+        if begins == 0 {
+            return Ok(false);
+        }
+        let settled = ms(now) - i64::try_from(SETTLED_AFTER.as_millis()).unwrap_or(0);
+        if query(STILL_TOLD).bind(&edge).bind(settled).scalar::<i64>(&mut self.inner).await? > 0 {
+            return Ok(false);
+        }
+        query(END_ALL).bind(edge).bind(ms(now)).execute(&mut self.inner).await?;
+        Ok(true)
     }
 
-    /// Notes that an edge is well; true where it had been failing.
-    pub async fn edge_is_well(&mut self, edge: &Edge) -> Result<bool, StoreError> {
-        let done = query(EDGE_WELL).bind(json("an edge", edge)?).execute(&mut self.inner).await?;
-        Ok(done == 1)
+    /// Notes that an edge is well; true where it had been failing. Whom it was told to hears of it when it lasts.
+    pub async fn edge_is_well(&mut self, edge: &Edge, now: Timestamp) -> Result<bool, StoreError> {
+        let edge = json("an edge", edge)?;
+        if query(EDGE_WELL).bind(&edge).bind(ms(now)).execute(&mut self.inner).await? == 0 {
+            return Ok(false);
+        }
+        let alerts: Vec<String> = query(TOLD_OF).bind(edge).scalars(&mut self.inner).await?;
+        for alert in alerts {
+            let settled = now.checked_add(SETTLED_AFTER).unwrap_or(now);
+            self.tell(key("an alert", &alert)?, News::WellAgain, due(settled)).await?;
+        }
+        Ok(true)
+    }
+
+    /// Forgets an edge that nobody will see again, well or not.
+    pub async fn edge_is_gone(&mut self, edge: &Edge, now: Timestamp) -> Result<(), StoreError> {
+        let edge = json("an edge", edge)?;
+        query(EDGE_GONE).bind(&edge).execute(&mut self.inner).await?;
+        query(END_ALL).bind(edge).bind(ms(now)).execute(&mut self.inner).await?;
+        Ok(())
+    }
+
+    /// What the alert told of is over for it: nothing more is told.
+    pub async fn alert_ended(&mut self, id: AlertId, now: Timestamp) -> Result<(), StoreError> {
+        query(END).bind(id.to_string()).bind(ms(now)).execute(&mut self.inner).await?;
+        Ok(())
     }
 }
 
@@ -131,6 +174,13 @@ impl Store {
     pub async fn alert(&self, id: AlertId) -> Result<Option<AlertRow>, StoreError> {
         let row = query(GET).bind(id.to_string()).fetch_optional(self.pool()).await?;
         row.as_ref().map(alert_row).transpose()
+    }
+
+    /// The edge that an alert told of, where it is well now and nobody has been told so yet; and since when it is well.
+    pub async fn well_now(&self, id: AlertId) -> Result<Option<(Edge, Timestamp)>, StoreError> {
+        let row = query(ABOUT_EDGE).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        let known = |r: Row| Some((serde_json::from_str(&r.get::<String>("id")).ok()?, at(r.get("well"))));
+        Ok(row.and_then(known))
     }
 
     /// Alerts nobody has opened yet, oldest first.

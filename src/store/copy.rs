@@ -20,7 +20,7 @@ const COLUMNS: &str = "select cast(c.table_name as text) as name,
     string_agg(cast(c.column_name as text), ',' order by c.ordinal_position) as columns,
     string_agg(cast(c.data_type as text), ',' order by c.ordinal_position) as types
     from information_schema.columns c where c.table_schema = current_schema()
-    and c.table_name not like 'river\\_%' and c.table_name not in ('_sqlx_migrations', 'replica')
+    and c.table_name not like 'river\\_%' and c.table_name not in ('_sqlx_migrations', 'replica', 'lease')
     group by c.table_name order by c.table_name";
 /// Rows sent in one statement.
 const BATCH: usize = 500;

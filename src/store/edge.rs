@@ -1,13 +1,19 @@
 //! What may be failing: an edge of the service (a practice's system, the mail server, a directory feed, the bank holidays),
 //! or the jobs of one kind for one practice.
 //!
-//! It is told once, when it begins, and is well again with the first success of the same kind for the same practice.
+//! It is told once, when it begins, and is well with the first success of the same kind for the same practice. Well *again*
+//! it is when it has been well for [`SETTLED_AFTER`]: then that is told too. What fails anew before that is the same failing
+//! still, and nobody hears of it.
 //! Each says whose it is, so that one practice's trouble neither hides nor ends another's, and nobody is shown a
 //! practice of another programme. In the database its JSON is its key.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::referral::{PracticeId, ProgrammeId};
+
+/// So long must something be well before it is said to be.
+pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// Something that works or fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Where polling of each practice stands, and what came of each filing.
+//! Where polling of each practice stands, who polls it, and what came of each filing.
 
 use jiff::Timestamp;
 
@@ -19,6 +19,9 @@ pub struct Cursor {
 const CURSOR: &str = "select since, polled from practice_cursor where practice_id = $1";
 const MOVE: &str = "insert into practice_cursor (practice_id, since, polled) values ($1, $2, $3)
     on conflict (practice_id) do update set since = excluded.since, polled = excluded.polled";
+const LEASE: &str = "insert into lease (what, job) values ($1, $2) on conflict (what) do update set job = excluded.job
+    where lease.job = excluded.job
+    or not exists (select 1 from river_job where id = lease.job and state = 'running')";
 const SETTLE: &str = "insert into filing_result (filing_id, referral_id, programme_id, outputs, refusal, settled)
     values ($1, $2, $3, $4, $5, $6) on conflict (filing_id) do update set outputs = excluded.outputs,
     refusal = excluded.refusal, settled = excluded.settled";
@@ -34,6 +37,14 @@ impl Tx {
     ) -> Result<(), StoreError> {
         query(MOVE).bind(practice.as_str()).bind(ms(since)).bind(ms(polled)).execute(&mut self.inner).await?;
         Ok(())
+    }
+
+    /// Takes the polling of a practice for the job `job`, for as long as that runs. False where another job has it.
+    pub async fn polls_alone(&mut self, practice: &PracticeId, job: i64) -> Result<bool, StoreError> {
+        let what = format!("poll:{practice}");
+        // Whoever else looks at the same lease is done, so that the next statement sees which jobs run now.
+        self.alone(&what).await?;
+        Ok(query(LEASE).bind(what).bind(job).execute(&mut self.inner).await? == 1)
     }
 
     /// Keeps what came of a filing: the references written, or the practice system's own words.

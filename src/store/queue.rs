@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use riverqueue::{InsertOpts, JobArgs, JobState, UniqueOpts};
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, Tx};
+use super::{Edge, StoreError, Tx};
 use crate::referral::episode::Episode;
 use crate::referral::event::{Alert, Effect, OfferMail};
 use crate::referral::{AlertId, FilingId, OfferId, PracticeId, ProgrammeId, ReferralId};
@@ -132,6 +132,27 @@ pub struct SendAlert {
     pub alert: AlertId,
     /// 0 at once, 1 after half an hour, from 2 on to the second address.
     pub step: i64,
+    /// What there is to tell. (A release that does not know it yet takes it for a trouble that was told already.)
+    #[serde(default, skip_serializing_if = "News::is_trouble")]
+    pub news: News,
+}
+
+/// What an alert's mail tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum News {
+    /// What the alert is about.
+    #[default]
+    Trouble,
+    /// What it was about is well again.
+    WellAgain,
+}
+
+impl News {
+    /// Whether it is a trouble.
+    pub const fn is_trouble(&self) -> bool {
+        matches!(self, Self::Trouble)
+    }
 }
 
 /// Starts a sync of one directory feed.
@@ -217,7 +238,22 @@ impl Tx {
         alert: Alert,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        let id = self.insert_alert(programme, referral, alert, now).await?;
-        self.enqueue(SendAlert { alert: id, step: 0 }, InsertOpts::default().with_priority(1)).await
+        let id = self.insert_alert(programme, referral, alert, None, now).await?;
+        self.tell(id, News::Trouble, InsertOpts::default().with_priority(1)).await
+    }
+
+    /// Raises the alert that an edge fails.
+    pub async fn raise_failing(
+        &mut self,
+        programme: &ProgrammeId,
+        edge: &Edge,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let id = self.insert_alert(programme, None, Alert::EdgeFailing, Some(edge), now).await?;
+        self.tell(id, News::Trouble, InsertOpts::default().with_priority(1)).await
+    }
+
+    pub(super) async fn tell(&mut self, alert: AlertId, news: News, opts: InsertOpts) -> Result<i64, StoreError> {
+        self.enqueue(SendAlert { alert, step: 0, news }, opts).await
     }
 }

@@ -44,6 +44,7 @@ link_key_file = "{folder / 'link-key'}"
 visitor_per_minute = 1000000
 link_per_minute = 1000000
 codes_per_hour = 1000
+offers_per_hour = 1000000
 [mail]
 host = "127.0.0.1"
 port = {pair.smtp}

@@ -73,5 +73,8 @@ pub(super) fn compiled_in() -> impl IntoIterator<Item = (&'static str, &'static 
         "alert/en-GB/subject.txt",
         "alert/en-GB/body.txt",
         "alert/en-GB/body.html",
+        "well-again/en-GB/subject.txt",
+        "well-again/en-GB/body.txt",
+        "well-again/en-GB/body.html",
     ]
 }

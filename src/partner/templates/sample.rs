@@ -8,7 +8,7 @@ use url::Url;
 use crate::partner::{
     mail::{
         AlertAbout, AlertMail, CancellationMail, CancelledWhy, CodeMail, Mail, OfferMail, PassedOnMail, ReminderMail,
-        Sender,
+        Sender, WellAgain, WellAgainMail,
     },
     plain::{Line, Link, Words},
 };
@@ -63,6 +63,12 @@ pub(super) fn mails() -> Vec<Sample> {
         let since = Line::new("Tue 24 November 10:05");
         all.push(sample(name, Mail::Alert(AlertMail::new(sender(), about, since, told_before, link("worklist")))));
     }
+    let names = ["well-again-practice", "well-again-mail", "well-again-directory", "well-again-work"];
+    for (what, name) in WellAgain::ALL.into_iter().zip(names) {
+        let (since, until) = (Line::new("Tue 24 November 10:05"), Line::new("Tue 24 November 11:40"));
+        let mail = WellAgainMail { sender: sender(), what, since, until, worklist: link("worklist") };
+        all.push(sample(name, Mail::WellAgain(mail)));
+    }
     all
 }
 
@@ -78,6 +84,7 @@ fn sample(name: &'static str, mail: Mail) -> Sample {
         Mail::Cancellation(_) | Mail::PassedOn(_) => must.push("7GK3-Q2ZD"),
         Mail::Code(_) => must.extend(["123 456", "15", "7GK3-Q2ZD"]),
         Mail::Alert(_) => must.push(links[2]),
+        Mail::WellAgain(_) => must.extend([links[2], "Tue 24 November 10:05", "Tue 24 November 11:40"]),
     }
     if let Mail::Offer(OfferMail { words, access, .. }) = &mail {
         must.extend(words.lines().iter().map(String::as_str).filter(|line| !line.is_empty()));

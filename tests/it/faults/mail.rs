@@ -10,7 +10,7 @@ use wellbridge::demo::mail_catcher::{Door, MailFault};
 use wellbridge::referral::event::{Alert, Event, OfferMail};
 
 use super::Told::{self, AfterThree, Nobody};
-use super::{failing, the_edge_is_well, told, tries_again_and_again};
+use super::{failing, the_edge_is_well, told, told_well, tries_again_and_again};
 use crate::support::proxy::Line;
 use crate::support::story::Story;
 use crate::support::world::{Plan, World};
@@ -93,7 +93,7 @@ fn plan() -> Plan {
 async fn an_offer_waits_for_the_mail_server_and_leaves_once_or_the_ledger_says_that_nobody_knows() {
     let world = plan().open().await;
     for (name, does, when, copies) in passing() {
-        let told_before = told(&world).await;
+        let (told_before, told_well_before) = (told(&world).await, told_well(&world));
         does.begins(&world).await;
         let sent = world.gp_sends(&Story::lonely()).await;
         let offer = world.open_offer(&sent).await;
@@ -114,6 +114,7 @@ async fn an_offer_waits_for_the_mail_server_and_leaves_once_or_the_ledger_says_t
         let now = told(&world).await;
         assert_eq!(now.0 - told_before.0, expected, "{name}: told once");
         assert!(if copies == Several { now.1 > told_before.1 } else { now.1 - told_before.1 == expected }, "{name}");
+        assert_eq!(told_well(&world) - told_well_before, expected, "{name}: and that it is well again, once");
     }
     world.ends_well().await;
 }

@@ -1,9 +1,13 @@
-//! The duty address: told at once, without identity, again after half an hour, then somebody else, until it is opened.
+//! The duty address: told at once, without identity, again after half an hour, then somebody else, until it is opened; and
+//! of what fails, that it fails and that it is well again.
 
 use jiff::SignedDuration;
 
+use axum::http::Method;
+use wellbridge::demo::practice::Fault;
 use wellbridge::referral::ProgrammeId;
 
+use crate::support::proxy::Line;
 use crate::support::story::Story;
 use crate::support::world::{DUTY, Plan, SECOND_DUTY, World};
 
@@ -89,5 +93,93 @@ async fn what_waits_too_long_for_a_person_is_told_once() {
     assert_eq!(told(&world).0, before + 1);
     world.advance_working_days(4).await;
     assert_eq!(told(&world).0, before + 1, "once");
+    world.ends_well().await;
+}
+
+/// The practice's system lets nobody in, or everybody again; and the service looks.
+async fn lets_us_in(world: &World, again: Again) {
+    match again {
+        Again::No => world.pretend().fail_next(100_000, Method::GET, "", Fault::status(401)),
+        Again::Yes => world.pretend().heal(),
+    }
+    world.poll().await;
+    minutes(world, 1).await;
+}
+
+#[derive(Clone, Copy)]
+enum Again {
+    No,
+    Yes,
+}
+
+async fn minutes(world: &World, minutes: i64) {
+    world.advance(SignedDuration::from_mins(minutes)).await;
+}
+
+/// Mails to the duty address: that something fails, and that it is well again.
+fn failing_and_well(world: &World) -> (usize, usize) {
+    let mails = world.mail.mails_to(DUTY);
+    let of = |kind: &str| mails.iter().filter(|mail| mail.message_id.as_ref().unwrap().contains(kind)).count();
+    (of(".alert."), of(".well-again."))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_to_fail_is_told_once_and_once_more_when_it_has_been_well_for_ten_minutes() {
+    let world = Plan::usual().open().await;
+    lets_us_in(&world, Again::No).await;
+    assert_eq!(failing_and_well(&world), (1, 0));
+    for _ in 0..4 {
+        half_an_hour(&world).await;
+    }
+    assert_eq!(failing_and_well(&world), (1, 0), "while it goes on failing nothing is said");
+    lets_us_in(&world, Again::Yes).await;
+    assert_eq!(failing_and_well(&world), (1, 0), "it may be for a moment");
+    minutes(&world, 10).await;
+    assert_eq!(failing_and_well(&world), (1, 1));
+    let mail = world.mail.mails_to(DUTY).pop().unwrap();
+    let text = mail.text.unwrap();
+    assert!(text.contains("A practice's system is well again") && text.contains("/desk"), "{text}");
+    assert!(!text.contains("Burton"), "{text}");
+    half_an_hour(&world).await;
+    assert_eq!(failing_and_well(&world), (1, 1), "once");
+    lets_us_in(&world, Again::No).await;
+    assert_eq!(failing_and_well(&world), (2, 1), "a new failing is news");
+    world.pretend().heal();
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_and_goes_within_minutes_is_one_failing() {
+    let world = Plan::usual().open().await;
+    for _ in 0..5 {
+        lets_us_in(&world, Again::No).await;
+        minutes(&world, 4).await;
+        lets_us_in(&world, Again::Yes).await;
+        minutes(&world, 4).await;
+        assert_eq!(failing_and_well(&world), (1, 0));
+    }
+    minutes(&world, 6).await;
+    assert_eq!(failing_and_well(&world), (1, 1), "ten minutes after it was last seen to fail");
+    half_an_hour(&world).await;
+    assert_eq!(failing_and_well(&world), (1, 1));
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_mailed_that_something_is_well_whom_no_mail_told_that_it_failed() {
+    let world = Plan::usual().bad_lines().open().await;
+    let lines = world.lines.as_ref().unwrap();
+    lines.mail.becomes(Line::Refused).await;
+    lets_us_in(&world, Again::No).await;
+    assert_eq!(world.service.store.open_alerts(None).await.unwrap().len(), 1);
+    world.coordinator().await;
+    assert_eq!(world.service.store.open_alerts(None).await.unwrap(), [], "a coordinator saw it at the desk");
+    lets_us_in(&world, Again::Yes).await;
+    lines.mail.becomes(Line::Good).await;
+    for _ in 0..3 {
+        half_an_hour(&world).await;
+    }
+    assert_eq!(world.service.store.failing_edges().await.unwrap(), []);
+    assert_eq!(failing_and_well(&world), (0, 0));
     world.ends_well().await;
 }

@@ -8,6 +8,7 @@ mod desk;
 pub(crate) mod directory;
 mod given_up;
 mod mail;
+mod pace;
 mod partners;
 mod people;
 mod practice;

@@ -8,6 +8,7 @@ mod intake;
 mod ledger;
 mod personal;
 mod postgres;
+mod rate;
 mod retention;
 pub(crate) mod sqlite;
 
@@ -59,6 +60,8 @@ macro_rules! contract {
             ledger::verify_finds_what_was_tampered_with,
             ledger::a_list_shows_the_need_that_gives_the_state,
             ledger::jobs_due_by_a_clock_that_was_moved_are_brought_forward,
+            rate::of_those_who_knock_at_once_no_more_come_first_than_may,
+            rate::a_visit_for_a_referral_counts_at_its_practice,
             feeds::where_a_service_came_from_and_when_is_kept,
             feeds::of_two_feeds_that_use_one_id_the_first_is_used_and_it_is_told,
             personal::personal_data_stands_in_the_personal_tables_only,

@@ -1,11 +1,13 @@
 //! PostgreSQL: the contract, and what several replicas on one database need.
 
+use sqlx::Connection as _;
 use wellbridge::referral::event::{Event, OfferMail, PartnerSaid};
 use wellbridge::store::{Appended, Store, StoreError};
 
 use super::fixtures::{at, matched, new_offer, offered, received, record};
 use super::{BackDoor, Place, contract};
 use crate::support::database::Database;
+use crate::support::terminal::{Ended, wellbridge};
 
 /// A new store in a database of its own; `None` where no server is named.
 pub(super) async fn open() -> Option<Place> {
@@ -56,6 +58,16 @@ async fn a_command_finds_the_schema_that_it_knows_and_says_what_to_do_where_it_i
     door.run("delete from _sqlx_migrations").await;
     let error = Store::beside_postgres(&database.url()).await.unwrap_err();
     assert!(matches!(error, StoreError::Older), "{error}");
+}
+
+#[tokio::test]
+async fn four_replicas_share_one_count_of_what_may_be_done_and_a_dead_one_keeps_nothing() {
+    let Some(database) = Database::new().await else { return };
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(Store::open_postgres(&database.url()).await.unwrap());
+    }
+    super::rate::four_processes_share_one_count_and_a_dead_one_keeps_nothing(&stores).await;
 }
 
 #[tokio::test]
@@ -197,4 +209,56 @@ async fn a_store_moves_from_the_file_to_the_server_whole() {
     assert_eq!(door.number(later).await, 1, "a deadline is a job that waits");
     let again = wellbridge::store::copy(file.as_ref(), &database.url(), |_, _| ()).await.unwrap_err();
     assert!(matches!(again, StoreError::NotEmpty), "{again}");
+}
+
+#[tokio::test]
+async fn at_a_terminal_db_copy_says_what_it_moved_and_twice_the_same_and_never_the_password() {
+    let (Some(first), Some(second)) = (Database::empty().await, Database::empty().await) else { return };
+    let place = super::sqlite::open().await.unwrap();
+    let file = place.back_door.texts("select file from pragma_database_list where name = 'main'").await.remove(0);
+    super::personal::walk_the_road(&place).await;
+    let (counts, jobs) = (place.store.counts().await.unwrap(), place.store.jobs_waiting().await.unwrap());
+    let copy = |to: &Database, json: &[&str]| {
+        let mut command = wellbridge(&std::env::temp_dir(), &[&["db", "copy", "--from-sqlite", &file], json].concat());
+        Ended::from(command.env("WELLBRIDGE__DATABASE__URL", to.url()).output().unwrap())
+    };
+    let held = copy(&first, &[]);
+    assert_eq!(held.code, Some(2), "a service is running on it: {held:?}");
+    assert!(held.err.contains("nothing was moved") && held.err.contains("stop it first"), "{held:?}");
+    place.store.close().await;
+
+    let told = copy(&first, &["--json"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let told = told.json();
+    let mut server = sqlx::PgConnection::connect(&first.url()).await.unwrap();
+    let mut lines = Vec::new();
+    for table in told["tables"].as_array().unwrap() {
+        let (name, rows, hash) = (&table["table"], table["rows"].as_u64().unwrap(), table["hash"].as_str().unwrap());
+        let name = name.as_str().unwrap();
+        assert!(hash.len() == 32 && hash.chars().all(|c| c.is_ascii_hexdigit()), "{name}: {hash}");
+        assert_eq!(rows == 0, hash.chars().all(|c| c == '0'), "{name}: a sum over its rows");
+        let there = sqlx::AssertSqlSafe(format!("select count(*) from {name}"));
+        let counted = sqlx::query_scalar::<_, i64>(there).fetch_one(&mut server).await.unwrap();
+        assert_eq!(counted, i64::try_from(rows).unwrap(), "{name}");
+        lines.push((name.to_owned(), rows.to_string(), hash.to_owned()));
+    }
+    assert!(lines.iter().any(|(name, rows, _)| name == "referral" && rows == "2"), "{told}");
+    assert!(told["jobs"].as_i64().unwrap() >= jobs, "{told}");
+    let moved = Store::open_postgres(&first.url()).await.unwrap();
+    assert_eq!((moved.verify(|_, _| {}).await.unwrap().problems, moved.counts().await.unwrap()), (vec![], counts));
+
+    let again = copy(&first, &[]);
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.err.contains("holds something already"), "{again:?}");
+    let plain = copy(&second, &[]);
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    for (name, rows, hash) in &lines {
+        let said = |line: &str| line.split_whitespace().eq([name, rows, hash]);
+        assert!(plain.out.lines().any(said), "{name} {rows} {hash}: {plain:?}");
+    }
+    assert!(plain.out.contains("jobs that wait were moved too"), "{plain:?}");
+    let password = url::Url::parse(&first.url()).unwrap().password().unwrap().to_owned();
+    for ended in [&held, &again, &plain] {
+        assert!(!ended.out.contains(&password) && !ended.err.contains(&password));
+    }
 }

@@ -263,6 +263,24 @@ impl World {
         self.look(COUNT, COUNT, &[kind, state]).await
     }
 
+    /// How many attempts of jobs of this kind failed.
+    pub(crate) async fn failures_of(&self, kind: &str) -> i64 {
+        const SQLITE: &str = "select cast(coalesce(sum(json_array_length(coalesce(errors, '[]'))), 0) as bigint)
+            from river_job where kind = $1";
+        const POSTGRES: &str = "select cast(coalesce(sum(coalesce(array_length(errors, 1), 0)), 0) as bigint)
+            from river_job where kind = $1";
+        self.look(SQLITE, POSTGRES, &[kind]).await
+    }
+
+    /// How often jobs of this kind found that it was not their turn yet.
+    pub(crate) async fn waited(&self, kind: &str) -> i64 {
+        const SQLITE: &str = "select cast(coalesce(sum(json_extract(metadata, '$.snoozes')), 0) as bigint)
+            from river_job where kind = $1";
+        const POSTGRES: &str = "select cast(coalesce(sum(cast(metadata ->> 'snoozes' as bigint)), 0) as bigint)
+            from river_job where kind = $1";
+        self.look(SQLITE, POSTGRES, &[kind]).await
+    }
+
     /// The number that a query answers, past the service.
     async fn look(&self, sqlite: &'static str, postgres: &'static str, with: &[&str]) -> i64 {
         if let Some(database) = &self.database {
