@@ -163,7 +163,8 @@ async fn words_with_a_nul_are_kept_without_it() {
 #[tokio::test]
 async fn what_a_dead_replica_was_doing_is_given_to_the_living_and_a_living_ones_is_not() {
     let Some(place) = open().await else { return };
-    received(&place.store, "sr-1").await;
+    let id = received(&place.store, "sr-1").await;
+    record(&place.store, id, &matched(), 1).await;
     let door = &place.back_door;
     place.store.say_alive().await.unwrap();
     let dead = "insert into replica (id, seen) select 'dead', min(seen) - 60000 from replica";
