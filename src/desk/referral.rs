@@ -10,7 +10,7 @@ use super::session::Hers;
 use super::timeline;
 use super::words::{self, Tone};
 use crate::matching::Match;
-use crate::referral::content::{Consent, ContactSystem, ReasonFrom};
+use crate::referral::content::{Consent, ContactSystem, Reason, ReasonFrom};
 use crate::referral::episode::{Attention, AttentionKind, Episode};
 use crate::referral::{Patient, Referral, SafeContact, ServiceId, Sharing};
 use crate::store::queue::{self, ReadAgain};
@@ -215,13 +215,20 @@ struct Matter {
     who: Option<(Vec<Pair>, Vec<Pair>)>,
 }
 
+/// Where it stood, its code, its words.
+type Said = (&'static str, Option<String>, Vec<Stretch>);
+
 /// The GP's words.
 #[derive(Serialize)]
 struct Words {
     requester: Option<String>,
     phone: Option<String>,
     authored: Option<When>,
-    reasons: Vec<(&'static str, Option<String>, Vec<Stretch>)>,
+    reasons: Vec<Said>,
+    /// What else came with them in words or codes.
+    beside: Vec<Said>,
+    /// What came with them and could not be read.
+    unread: Vec<String>,
     /// What was read in them, for whoever cannot hover: (words, rule).
     read: Vec<(String, String)>,
     consent: &'static str,
@@ -278,24 +285,23 @@ impl View<'_> {
             rule: format!("{}: {}", words::safety(f.kind), f.evidence.rule),
             safety: true,
         }));
-        let reasons = content
-            .reasons
-            .iter()
-            .map(|reason| {
-                let from = match reason.from {
-                    ReasonFrom::ReasonCode => "Reason",
-                    ReasonFrom::Condition => "From the record",
-                    ReasonFrom::Note => "Note",
-                    ReasonFrom::Instruction => "To whoever helps",
-                };
-                (from, reason.code.as_ref().map(|c| c.as_str().to_owned()), mark(&reason.text, &quotes))
-            })
-            .collect();
+        let said = |reason: &Reason| {
+            let from = match reason.from {
+                ReasonFrom::ReasonCode => "Reason",
+                ReasonFrom::Condition => "From the record",
+                ReasonFrom::Note => "Note",
+                ReasonFrom::Instruction => "To whoever helps",
+                ReasonFrom::Beside => "Came with it",
+            };
+            (from, reason.code.as_ref().map(|c| c.as_str().to_owned()), mark(&reason.text, &quotes))
+        };
         Words {
             requester: content.requester.as_ref().map(|r| r.name.clone()),
             phone: content.requester.as_ref().and_then(|r| r.phone.clone()),
             authored: content.authored.map(|at| when(at, now)),
-            reasons,
+            reasons: content.reasons.iter().map(said).collect(),
+            beside: content.beside.iter().map(said).collect(),
+            unread: content.unread.iter().map(ToString::to_string).collect(),
             read: quotes.iter().map(|q| (q.words.to_owned(), q.rule.clone())).filter(|(w, _)| !w.is_empty()).collect(),
             consent: match content.consent {
                 Consent::Given => "The person agreed",

@@ -49,6 +49,9 @@ pub const fn hold(why: Hold) -> (&'static str, &'static str) {
         Hold::PersonDeclined => ("Person chose otherwise", "The person did not want this service."),
         Hold::Unreachable => ("Not reached", "The partner could not reach the person."),
         Hold::PartnerFailed => ("Partner stopped", "The partner could not go on."),
+        Hold::NotAllRead => {
+            ("Not all read", "Something came with it that we cannot read. Read it at the practice first.")
+        }
         Hold::Coordinator => ("Kept back", "One of you keeps it back."),
     }
 }

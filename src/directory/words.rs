@@ -3,10 +3,12 @@
 //! One tokeniser for both sides, referrals and services, so that a phrase of `mappings/` means the same in either.
 //! A token remembers where it stood, so that a rule can quote the very words that earned it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use rust_stemmers::{Algorithm, Stemmer};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// A stem or a word, as a 32-bit FNV-1a hash: small, comparable across directories, the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +68,38 @@ impl Token {
     pub fn of<'t>(&self, text: &'t str) -> &'t str {
         text.get(self.start as usize..self.end as usize).unwrap_or("")
     }
+}
+
+/// A text as its reader sees it: nothing invisible inside words, letters of other widths and styles as the plain ones.
+/// Where something invisible stood, a second form has a space in its place: it may have parted two words.
+pub fn as_seen(text: &str) -> Vec<Cow<'_, str>> {
+    if text.is_ascii() {
+        return vec![Cow::Borrowed(text)];
+    }
+    let plain = |part: &str| part.chars().flat_map(plain_letter).nfc().collect::<String>();
+    let mut forms = vec![Cow::Owned(plain(&text.replace(is_invisible, "")))];
+    if text.contains(is_invisible) {
+        forms.push(Cow::Owned(plain(&text.replace(is_invisible, " "))));
+    }
+    forms
+}
+
+/// Format characters (Unicode's Cf) and others that no reader sees.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{115f}'
+        | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A letter or digit of another width or style as the plain one; full-width signs too. Everything else as it is, so that
+/// what parts sentences still does.
+fn plain_letter(c: char) -> impl Iterator<Item = char> {
+    let is_wide = matches!(c, '\u{3000}' | '\u{ff01}'..='\u{ff5e}');
+    let folds = is_wide || (c.is_alphanumeric() && c.nfkc().all(char::is_alphanumeric));
+    let (plain, same) = if folds { (Some(c.nfkc()), None) } else { (None, Some(c)) };
+    plain.into_iter().flatten().chain(same)
 }
 
 /// The stem of one word, as [`tokens`] would give it.
@@ -180,6 +214,20 @@ mod tests {
     fn words_are_split_as_doctors_and_charities_write_them() {
         assert_eq!(words("Pt d/c Fri, self-harm nil"), ["Pt", "d/c", "Fri", "self", "harm", "nil"]);
         assert_eq!(words("gas/elec £2.50 doesn\u{2019}t"), ["gas", "elec", "2.50", "doesn\u{2019}t"]);
+    }
+
+    #[test]
+    fn a_text_is_read_as_it_is_seen_whatever_letters_and_invisible_signs_it_is_made_of() {
+        for (written, seen) in [
+            ("sui\u{200b}cidal", &["suicidal", "sui cidal"][..]),
+            ("h\u{ad}its\u{feff}her", &["hitsher", "h its her"]),
+            ("\u{ff53}\u{ff55}\u{ff49}\u{ff0c}\u{3000}\u{1d412}\u{1d408}", &["sui, SI"]),
+            ("sel\u{fb01}sh cafe\u{301}", &["selfish caf\u{e9}"]),
+            ("about \u{bd} an hour\u{2026} she\u{2019}s fine", &["about \u{bd} an hour\u{2026} she\u{2019}s fine"]),
+            ("plain", &["plain"]),
+        ] {
+            assert_eq!(as_seen(written), seen, "{written:?}");
+        }
     }
 
     #[test]

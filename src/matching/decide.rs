@@ -116,6 +116,7 @@ fn held(matcher: &Matcher, referral: &Referral, findings: &[Finding]) -> Option<
         (patient.left_practice, Hold::LeftPractice),
         (referral.status != RequestStatus::Active, Hold::NotActive),
         (matches!(contact, SafeContact::Unclear(_)), Hold::ContactUnclear),
+        (!referral.unread.is_empty(), Hold::NotAllRead),
     ];
     checks.into_iter().find_map(|(is, hold)| is.then_some(hold))
 }

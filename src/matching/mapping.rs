@@ -177,6 +177,7 @@ pub(super) struct Reading {
 #[derive(Clone, Debug)]
 pub(super) struct Safety {
     pub matters: Phrases<Matter>,
+    pub snomed: HashMap<SnomedCode, SafetyKind>,
     pub spared: Phrases<SafetyKind>,
     pub before: Phrases<()>,
     pub after: Phrases<()>,

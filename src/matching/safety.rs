@@ -9,8 +9,8 @@ use super::{
     words::{Hit, Text},
 };
 use crate::{
-    directory::words::{Gap, tokens},
-    referral::Referral,
+    directory::words::{Gap, as_seen, tokens},
+    referral::{Referral, content::Reason},
 };
 
 /// How far a clearing word reaches, in words.
@@ -18,29 +18,48 @@ const REACH: usize = 6;
 /// How far it reaches through a list of symptoms.
 const REACH_LIST: usize = 12;
 
-/// Every safety matter that the words show, each kind at most a few times.
+/// Every safety matter that the words and codes show, each kind at most a few times: whatever came with the request.
 pub(super) fn read(mapping: &Mapping, referral: &Referral) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for reason in &referral.reasons {
-        let words = tokens(&reason.text);
-        let text = Text { text: &reason.text, tokens: &words };
-        let spared = mapping.safety.spared.scan(&words);
-        let before = mapping.safety.before.scan(&words);
-        let after = mapping.safety.after.scan(&words);
-        for hit in mapping.safety.matters.scan(&words) {
-            let Matter { kind, plainly, lists } = *hit.value;
-            let is_spared = spared.iter().any(|s| *s.value == kind && s.first <= hit.first && hit.last <= s.last);
-            if is_spared || (!plainly && cleared(mapping, &text, &hit, &before, &after, lists)) {
-                continue;
-            }
-            let quote = text.quote(hit.first, hit.last).to_owned();
-            let known = findings.iter().filter(|f| f.kind == kind).count();
-            if known < 3 && !findings.iter().any(|f| f.kind == kind && f.evidence.quote == quote) {
-                findings.push(Finding { kind, evidence: Evidence { quote, rule: format!("safety: {}", hit.phrase) } });
+    for reason in referral.everything_said() {
+        let coded = coded(mapping, reason).into_iter();
+        let worded = as_seen(&reason.text).into_iter().flat_map(|text| worded(mapping, &text));
+        for finding in coded.chain(worded) {
+            let known = findings.iter().filter(|f| f.kind == finding.kind).count();
+            let is_said = |f: &Finding| f.kind == finding.kind && f.evidence.quote == finding.evidence.quote;
+            if known < 3 && !findings.iter().any(is_said) {
+                findings.push(finding);
             }
         }
     }
     findings.sort_by_key(|f| f.kind);
+    findings
+}
+
+/// What the code says, whatever its text: a code cannot be denied.
+fn coded(mapping: &Mapping, reason: &Reason) -> Option<Finding> {
+    let code = reason.code.as_ref()?;
+    let kind = *mapping.safety.snomed.get(code)?;
+    let rule = format!("safety: SNOMED {}", code.as_str());
+    Some(Finding { kind, evidence: Evidence { quote: reason.text.clone(), rule } })
+}
+
+fn worded(mapping: &Mapping, text: &str) -> Vec<Finding> {
+    let words = tokens(text);
+    let text = Text { text, tokens: &words };
+    let spared = mapping.safety.spared.scan(&words);
+    let before = mapping.safety.before.scan(&words);
+    let after = mapping.safety.after.scan(&words);
+    let mut findings = Vec::new();
+    for hit in mapping.safety.matters.scan(&words) {
+        let Matter { kind, plainly, lists } = *hit.value;
+        let is_spared = spared.iter().any(|s| *s.value == kind && s.first <= hit.first && hit.last <= s.last);
+        if is_spared || (!plainly && cleared(mapping, &text, &hit, &before, &after, lists)) {
+            continue;
+        }
+        let quote = text.quote(hit.first, hit.last).to_owned();
+        findings.push(Finding { kind, evidence: Evidence { quote, rule: format!("safety: {}", hit.phrase) } });
+    }
     findings
 }
 
@@ -84,9 +103,10 @@ fn cleared(
 
 /// Words about contact that a person must read before anybody is rung or written to.
 pub(super) fn contact_words(mapping: &Mapping, referral: &Referral) -> Option<Evidence> {
-    referral.reasons.iter().find_map(|reason| {
-        let words = tokens(&reason.text);
-        let text = Text { text: &reason.text, tokens: &words };
+    let mut seen = referral.everything_said().flat_map(|reason| as_seen(&reason.text));
+    seen.find_map(|seen| {
+        let words = tokens(&seen);
+        let text = Text { text: &seen, tokens: &words };
         let spared = mapping.safety.contact_spared.scan(&words);
         let hits = mapping.safety.contact.scan(&words);
         let hit = hits.iter().find(|h| !spared.iter().any(|s| s.first <= h.first && h.last <= s.last))?;

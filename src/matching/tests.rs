@@ -46,6 +46,8 @@ fn note(text: &str) -> Referral {
         practice_name: None,
         requester: None,
         reasons: vec![Reason { from: ReasonFrom::Note, code: None, text: text.to_owned() }],
+        beside: Vec::new(),
+        unread: Vec::new(),
         consent: Consent::Given,
         safe_contact: SafeContact::Open,
         sharing: Sharing::CodesOnly,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codes::{NhsNumber, SnomedCode};
 use super::ids::PracticeId;
+pub use super::unread::{Unread, WhyUnread};
 
 /// One referral as the practice wrote it, at one version of its request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,13 @@ pub struct Referral {
     pub requester: Option<Requester>,
     /// Why: codes with their text, referenced conditions, the words of the note, in the order they were written.
     pub reasons: Vec<Reason>,
+    /// Every other word and code that came with the request (further displays, values, answers, narratives, what is
+    /// attached): read for safety and for contact, never for what is needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Reason>,
+    /// What came with the request and could not be read: it may say anything, so no machine sends past it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
     /// What the record says about agreeing to this.
     pub consent: Consent,
     /// How the person may be contacted.
@@ -43,6 +51,11 @@ impl Referral {
     /// The words of the reasons as one text, in order, one reason a line: what a careful reader would read.
     pub fn words(&self) -> String {
         self.reasons.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Every word that came with the request: the reasons, and what stood beside them.
+    pub fn everything_said(&self) -> impl Iterator<Item = &Reason> {
+        self.reasons.iter().chain(&self.beside)
     }
 }
 
@@ -277,6 +290,8 @@ pub enum ReasonFrom {
     Note,
     /// `ServiceRequest.patientInstruction` or other words for the receiver.
     Instruction,
+    /// Anywhere else in the request, its Task, or what came with them.
+    Beside,
 }
 
 /// What the record says about the person's agreement.

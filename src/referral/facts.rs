@@ -39,6 +39,7 @@ pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
         () if referral.safe_contact == SafeContact::Prohibited => Some(Hold::ContactProhibited),
         () if matches!(referral.safe_contact, SafeContact::Unclear(_)) => Some(Hold::ContactUnclear),
         () if referral.priority > Priority::Urgent => Some(Hold::Urgent),
+        () if !referral.unread.is_empty() => Some(Hold::NotAllRead),
         () => None,
     };
     Facts {
@@ -63,6 +64,7 @@ pub fn under_history(facts: Facts, status: RequestStatus, before: Option<Facts>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::referral::content::{Unread, WhyUnread};
     use crate::referral::{PracticeId, Sharing, Source};
 
     fn referral() -> Referral {
@@ -80,6 +82,8 @@ mod tests {
             practice_name: None,
             requester: None,
             reasons: Vec::new(),
+            beside: Vec::new(),
+            unread: Vec::new(),
             consent: Consent::Given,
             safe_contact: SafeContact::Open,
             sharing: Sharing::Full,
@@ -92,7 +96,7 @@ mod tests {
 
     #[test]
     fn each_thing_that_forbids_sending_is_found() {
-        let table: [Row; 15] = [
+        let table: [Row; 16] = [
             ("nothing", |_| {}, None, None),
             ("a draft", |r| r.status = RequestStatus::Draft, Some(Hold::NotActive), Some(Hold::NotActive)),
             ("paused", |r| r.status = RequestStatus::OnHold, Some(Hold::NotActive), Some(Hold::NotActive)),
@@ -114,6 +118,12 @@ mod tests {
                 |r| r.safe_contact = SafeContact::Unclear("not when he is in".into()),
                 Some(Hold::ContactUnclear),
                 Some(Hold::ContactUnclear),
+            ),
+            (
+                "a letter",
+                |r| r.unread = vec![Unread { what: "DocumentReference".into(), why: WhyUnread::Document }],
+                Some(Hold::NotAllRead),
+                Some(Hold::NotAllRead),
             ),
             ("mornings", |r| r.safe_contact = SafeContact::Only("9 to 12".into()), None, None),
             ("soon", |r| r.priority = Priority::Urgent, None, None),

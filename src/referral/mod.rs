@@ -12,6 +12,7 @@ pub mod event;
 pub mod facts;
 pub mod ids;
 pub mod lifecycle;
+mod unread;
 
 pub use codes::{NhsNumber, SnomedCode};
 pub use content::{Consent, Ons4, Patient, Reason, Referral, SafeContact, Score, Sharing, Source};

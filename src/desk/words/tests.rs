@@ -34,6 +34,7 @@ fn every_hold_says_in_words_why_it_waits_and_no_two_say_the_same() {
         "person-declined",
         "unreachable",
         "partner-failed",
+        "not-all-read",
         "coordinator",
     ]);
     assert_eq!(holds.len(), Hold::Coordinator as usize + 1, "a new hold must be read here");

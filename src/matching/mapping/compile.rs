@@ -165,9 +165,14 @@ impl Mapping {
 
     fn safety(text: &str) -> Result<Safety, MappingError> {
         let raw: raw::Safety = read(SAFETY, text)?;
-        let (mut matters, mut spared) = (Phrases::default(), Phrases::default());
+        let (mut matters, mut spared, mut codes) = (Phrases::default(), Phrases::default(), HashMap::new());
         for matter in &raw.matter {
             let entry = format!("{:?}", matter.kind);
+            for code in &matter.snomed {
+                if codes.insert(snomed(code, SAFETY, &entry)?, matter.kind).is_some() {
+                    return Err(MappingError::Name { file: SAFETY, entry, name: code.clone() });
+                }
+            }
             let of = |plainly| Matter { kind: matter.kind, plainly, lists: matter.lists };
             add(&mut matters, &matter.words, &of(false), SAFETY, &entry)?;
             add(&mut matters, &matter.plainly, &of(true), SAFETY, &entry)?;
@@ -175,6 +180,7 @@ impl Mapping {
         }
         Ok(Safety {
             matters,
+            snomed: codes,
             spared,
             before: plain(&raw.clear.before, SAFETY, "clear.before")?,
             after: plain(&raw.clear.after, SAFETY, "clear.after")?,

@@ -51,6 +51,8 @@ pub(super) struct Safety {
 #[serde(deny_unknown_fields)]
 pub(super) struct Matter {
     pub kind: SafetyKind,
+    #[serde(default)]
+    pub snomed: Vec<String>,
     pub words: Vec<String>,
     #[serde(default)]
     pub plainly: Vec<String>,

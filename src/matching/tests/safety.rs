@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::referral::{
-    Consent, SafeContact,
-    content::{Priority, RequestStatus},
+    Consent, SafeContact, SnomedCode,
+    content::{Priority, RequestStatus, Unread, WhyUnread},
 };
 
 fn kinds(matcher: &Matcher, text: &str) -> Vec<SafetyKind> {
@@ -168,7 +168,7 @@ fn what_the_record_says_holds_a_referral_before_any_service_is_looked_at() {
     let (matcher, directory) = (&*MATCHER, &*DIRECTORY);
     let lonely = || note("46F lonely, would like a befriender to ring for a chat. Consents.");
     let hold = |referral: &Referral| matcher.match_referral(referral, directory, date(2026, 11, 24)).hold;
-    let cases: [(Change, Hold); 10] = [
+    let cases: [(Change, Hold); 11] = [
         (|r| r.consent = Consent::Declined, Hold::ConsentDeclined),
         (|r| r.consent = Consent::NotRecorded, Hold::ConsentMissing),
         (|r| r.priority = Priority::Urgent, Hold::Urgent),
@@ -179,6 +179,7 @@ fn what_the_record_says_holds_a_referral_before_any_service_is_looked_at() {
         (|r| r.patient.deceased = true, Hold::Deceased),
         (|r| r.patient.left_practice = true, Hold::LeftPractice),
         (|r| r.status = RequestStatus::OnHold, Hold::NotActive),
+        (|r| r.unread = vec![Unread { what: "DocumentReference".into(), why: WhyUnread::Document }], Hold::NotAllRead),
     ];
     for (change, expected) in cases {
         let mut referral = lonely();
@@ -191,6 +192,54 @@ fn what_the_record_says_holds_a_referral_before_any_service_is_looked_at() {
     assert!(by_referral.match_referral(&unrecorded, directory, date(2026, 11, 24)).safety.is_empty());
     assert_eq!(hold(&note("Thank you for seeing her.")), Some(Hold::NeedUnclear));
     assert_eq!(hold(&note("Wants help with debts. Please do not ring the landline.")), Some(Hold::ContactUnclear));
+}
+
+fn beside(code: Option<&str>, text: &str) -> Referral {
+    let mut referral = note("46F lonely, would like a befriender to ring for a chat. Consents.");
+    let code = code.map(|c| SnomedCode::parse(c).unwrap());
+    referral.beside.push(Reason { from: ReasonFrom::Beside, code, text: text.to_owned() });
+    referral
+}
+
+#[test]
+fn what_came_beside_the_reasons_holds_a_referral_and_changes_nothing_of_what_is_needed() {
+    let (matcher, directory) = (&*MATCHER, &*DIRECTORY);
+    let read = |referral: &Referral| matcher.match_referral(referral, directory, date(2026, 11, 24));
+    let plain = read(&note("46F lonely, would like a befriender to ring for a chat. Consents."));
+    let held = read(&beside(None, "Social history: husband hits her"));
+    assert_eq!((held.hold, held.safety[0].kind), (Some(Hold::Safety), SafetyKind::DomesticAbuse));
+    let ruled = read(&beside(None, "Please do not ring the landline."));
+    assert_eq!(ruled.hold, Some(Hold::ContactUnclear));
+    // A wish beside the reasons is none of theirs.
+    assert_eq!(read(&beside(None, "Benefits advice, debts, a walking group")), plain);
+}
+
+#[test]
+fn a_safety_matter_is_read_from_its_code_alone() {
+    use SafetyKind::{DomesticAbuse, Safeguarding, SuicideSelfHarm};
+    for (code, kind) in [("6471006", SuicideSelfHarm), ("706893006", DomesticAbuse), ("836881000000105", Safeguarding)]
+    {
+        let found = MATCHER.match_referral(&beside(Some(code), code), &DIRECTORY, date(2026, 11, 24));
+        assert_eq!((found.hold, found.safety[0].kind), (Some(Hold::Safety), kind), "{code}");
+        assert_eq!(found.safety[0].evidence.rule, format!("safety: SNOMED {code}"));
+    }
+    let other = MATCHER.match_referral(&beside(Some("267076002"), "x"), &DIRECTORY, date(2026, 11, 24));
+    assert!(other.safety.is_empty());
+}
+
+#[test]
+fn letters_that_nobody_sees_and_letters_of_another_width_hide_nothing() {
+    use SafetyKind::{DomesticAbuse, SuicideSelfHarm};
+    for (text, kind) in [
+        ("She feels sui\u{200b}cidal.", SuicideSelfHarm),
+        ("Her husband h\u{ad}its her.", DomesticAbuse),
+        ("Her husband\u{200b}hits\u{2060}her.", DomesticAbuse),
+        ("She is \u{ff53}\u{ff55}\u{ff49}\u{ff43}\u{ff49}\u{ff44}\u{ff41}\u{ff4c}.", SuicideSelfHarm),
+    ] {
+        assert_eq!(kinds(&MATCHER, text), [kind], "{text:?}");
+    }
+    let hidden = note("Wants help with debts. Please do n\u{200d}ot ring the land\u{ad}line.");
+    assert!(matches!(MATCHER.safe_contact(&hidden), SafeContact::Unclear(_)));
 }
 
 #[test]

@@ -105,6 +105,12 @@ pub struct PatientPlaces {
     pub left_practice: Vec<LeftSign>,
     /// Registration extensions.
     pub registration: Vec<String>,
+    /// Extensions that say that a death was notified.
+    #[serde(default)]
+    pub death: Vec<String>,
+    /// Their codes for a notice that was taken back.
+    #[serde(default)]
+    pub death_removed: Vec<String>,
 }
 
 /// A sign that the person is no longer registered.
@@ -199,6 +205,15 @@ impl Mappings {
     pub(super) fn is_referral(&self, request: &Value) -> bool {
         let concepts = std::iter::once(&request["code"]).chain(json::list(&request["category"]));
         concepts.flat_map(json::codings).any(|(system, code)| self.referral.iter().any(|c| c.is(system, code)))
+    }
+
+    /// A code that stands for something of ours (that this is a referral, what was agreed), not for the person's troubles.
+    pub(super) fn is_standard(&self, system: &str, code: &str) -> bool {
+        let written = [&self.write.referred, &self.write.declined];
+        let ours = self.referral.iter().chain(&self.contact_prohibited).chain(written);
+        ours.into_iter().any(|c| c.is(system, code))
+            || self.consent.code.iter().any(|c| c.of(system, code).is_some())
+            || self.sharing.code.iter().any(|c| c.of(system, code).is_some())
     }
 
     /// The search value for our codes: `system|code,system|code`.

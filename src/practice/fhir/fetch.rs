@@ -12,6 +12,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
+use super::beside::{leads, tells};
 use super::bundle::{self, SearchPage};
 use super::client::{Answer, Client, Fault};
 use super::intake::references;
@@ -36,6 +37,21 @@ const FOLLOWED: &[&str] = &[
     "Observation",
     "Consent",
     "QuestionnaireResponse",
+    "AllergyIntolerance",
+    "CarePlan",
+    "ClinicalImpression",
+    "Communication",
+    "Composition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "FamilyMemberHistory",
+    "Flag",
+    "Goal",
+    "List",
+    "MedicationRequest",
+    "MedicationStatement",
+    "Procedure",
+    "RiskAssessment",
 ];
 
 /// What to search for: type → parameter → values.
@@ -58,6 +74,9 @@ impl Fetch<'_> {
                 let fallback = std::ptr::eq(reference, &raw const request["subject"]).then_some("Patient");
                 want(&mut wanted, known, reference, fallback);
             }
+        }
+        for led in known.all("Task").flat_map(|task| leads(&task.value)) {
+            want(&mut wanted, known, led, None);
         }
         let by_patient = |keys: &BTreeSet<String>| (("Consent".to_owned(), "patient"), keys.clone());
         wanted.extend([by_patient(&of_patients)]);
@@ -166,7 +185,10 @@ impl Ask {
             Err(Fault::Effect(error @ (EffectError::RetryAfter { .. } | EffectError::NeedsPerson { .. }))) => {
                 Err(error)
             }
-            Err(_) if self.param == "_id" && is_essential(&self.kind) => self.singly(values).await,
+            // What tells of the person's troubles is asked for one by one before it counts as not given.
+            Err(_) if self.param == "_id" && (is_essential(&self.kind) || tells(&self.kind)) => {
+                self.singly(values).await
+            }
             Err(Fault::Changed(_)) => Err(unread()),
             // Not offered here.
             Err(_) => Ok(Vec::new()),
@@ -292,9 +314,13 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace(',', "\\,").replace('|', "\\|").replace('$', "\\$")
 }
 
-/// Who stands behind a role, and the patient's practice.
+/// Who stands behind a role, the patient's practice, and what an attachment leads on to.
 fn behind(known: &Known) -> Wanted {
     let mut wanted = Wanted::new();
+    let attached = FOLLOWED.iter().filter(|kind| tells(kind)).flat_map(|kind| known.all(kind));
+    for led in attached.flat_map(|resource| leads(&resource.value)) {
+        want(&mut wanted, known, led, None);
+    }
     for role in known.all("PractitionerRole") {
         for part in ["practitioner", "organization"] {
             want(&mut wanted, known, &role.value[part], None);

@@ -8,12 +8,14 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::beside::leads;
 use super::codes::Mappings;
 use super::consent::{self, Found};
 use super::json::{self, text};
 use super::request::{is_void, notes, priority, reason, status, words};
 use super::resolver::{Known, Resource, Target};
 use super::{contact, patient, requester, scores};
+use crate::directory::words::as_seen;
 use crate::practice::{Input, RawFhir, Unreadable};
 use crate::referral::content::{Priority, Reason, ReasonFrom};
 use crate::referral::episode::Hold;
@@ -66,12 +68,7 @@ impl Reader<'_> {
                  send the request through it."
                     .to_owned(),
             ),
-            _ => (
-                json::key(&task.value).unwrap_or_else(|| hash(&task.raw)),
-                "The Task does not say which request it is about (its focus is missing). Send it again with the \
-                    request."
-                    .to_owned(),
-            ),
+            nowhere => (json::key(&task.value).unwrap_or_else(|| hash(&task.raw)), unfollowed(&nowhere).to_owned()),
         };
         let source = Source {
             practice: self.practice.clone(),
@@ -108,7 +105,8 @@ impl Reader<'_> {
         let mut documents = vec![request.raw.clone()];
         documents.extend(task.map(|t| t.raw.clone()));
         let person = self.known.find(&self.known.target(&request.value["subject"]));
-        let others = references(&request.value).filter_map(|r| self.known.find(&self.known.target(r)));
+        let led = leads(&request.value).into_iter().chain(task.into_iter().flat_map(|t| leads(&t.value)));
+        let others = references(&request.value).chain(led).filter_map(|r| self.known.find(&self.known.target(r)));
         let consents = self.known.all("Consent").filter(|c| self.is_of_subject(&c.value, &request.value));
         for document in person.into_iter().chain(others).chain(consents) {
             if !documents.contains(&document.raw) {
@@ -128,12 +126,13 @@ impl Reader<'_> {
             Err(refusal) => return Err(refusal),
         };
         let mut person = person;
-        if patient::is_restricted(request, self.mappings) {
+        let consents = self.consents(request);
+        let reasons = self.reasons(request, task);
+        let beside = self.beside(request, task, &reasons);
+        if beside.restricted {
             person.restricted = true;
             person.address = None;
         }
-        let consents = self.consents(request);
-        let reasons = self.reasons(request, task);
         let practice = requester::practice(request, record, self.known);
         Ok(Referral {
             source,
@@ -143,8 +142,10 @@ impl Reader<'_> {
             requester: requester::requester(request, &practice, self.known, self.now),
             practice_name: practice.name,
             consent: self.consent(request, &consents),
-            safe_contact: self.safe_contact(request, &reasons, record, &person),
+            safe_contact: self.safe_contact(request, reasons.iter().chain(&beside.said), record, &person),
             reasons,
+            beside: beside.said,
+            unread: beside.unread,
             sharing: consent::sharing(request, &consents, self.mappings),
             baseline: scores::baseline(self.supporting(request), &self.mappings.ons4),
             patient: person,
@@ -199,6 +200,20 @@ impl Reader<'_> {
     }
 
     fn patient(&self, record: &Value) -> Result<Patient, Refusal> {
+        if patient::is_replaced(record) {
+            return refuse(
+                Hold::PatientUnreadable,
+                "The patient's record was replaced by another one (they were merged). Send the request for the record \
+                 that stands.",
+            );
+        }
+        if json::is_modified(record) {
+            return refuse(
+                Hold::PatientUnreadable,
+                "The patient's record holds something that changes its meaning in a way Wellbridge does not know \
+                 (modifierExtension). Look at it, and correct the record or refer in another way.",
+            );
+        }
         patient::read(record, self.mappings, self.now).or_else(|patient::BadNhsNumber| {
             refuse(
                 Hold::BadNhsNumber,
@@ -249,12 +264,12 @@ impl Reader<'_> {
         coded.into_iter().chain(displayed).chain(noted).collect()
     }
 
-    /// The rule about contact, out of every word that a reason is read from (a condition's note may hold it) and the
+    /// The rule about contact, out of every word that came with the request (a condition's note may hold it) and the
     /// preference on the record.
-    fn safe_contact(
+    fn safe_contact<'s>(
         &self,
         request: &Value,
-        reasons: &[Reason],
+        said: impl Iterator<Item = &'s Reason>,
         record: Option<&Value>,
         person: &Patient,
     ) -> SafeContact {
@@ -265,7 +280,8 @@ impl Reader<'_> {
         if coded {
             return SafeContact::Prohibited;
         }
-        let written: Vec<&str> = reasons.iter().map(|r| r.text.as_str()).collect();
+        let seen: Vec<_> = said.flat_map(|r| as_seen(&r.text)).collect();
+        let written: Vec<&str> = seen.iter().map(AsRef::as_ref).collect();
         let preference = record.and_then(|r| patient::contact_preference(r, self.mappings));
         contact::read_with_preference(&written, person.gender, preference)
     }
@@ -303,7 +319,7 @@ impl Reader<'_> {
     }
 
     /// Not about somebody else; a resource that names nobody is taken as the request's.
-    fn same_subject(&self, resource: &Value, request: &Value) -> bool {
+    pub(super) fn same_subject(&self, resource: &Value, request: &Value) -> bool {
         let about = [&resource["patient"], &resource["subject"]].into_iter().find(|r| r.is_object());
         about.is_none_or(|a| self.known.target(a) == Target::Nowhere || self.one_person(a, resource, request))
     }
@@ -319,6 +335,28 @@ impl Reader<'_> {
         }
         let (a, b) = (self.known.follow(about, container), self.known.follow(subject, request));
         a.is_some() && a == b
+    }
+}
+
+/// Why a Task's focus leads to no request of the practice's system.
+const fn unfollowed(focus: &Target) -> &'static str {
+    match focus {
+        Target::Contained(_) => {
+            "The Task carries its request inside itself (its focus is contained). Wellbridge reads a request of its own \
+             (ServiceRequest): put it into the system and point the Task to it."
+        }
+        Target::Logical(..) => {
+            "The Task names its request by an identifier only, and Wellbridge cannot find it by that. Point the Task \
+             to the request itself (ServiceRequest and its id)."
+        }
+        Target::FullUrl(_) => {
+            "The Task points to a request by an address that holds only within one message, and the request did not \
+             come with it. Point the Task to the request in the system (ServiceRequest and its id)."
+        }
+        Target::Local(..) | Target::Foreign | Target::Nowhere => {
+            "The Task does not say which request it is about (its focus is missing, or no reference that can be \
+             followed). Send it again with the request."
+        }
     }
 }
 

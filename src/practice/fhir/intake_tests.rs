@@ -113,6 +113,61 @@ fn a_doctor_without_a_telephone_is_rung_back_at_the_practice() {
     assert_eq!(referral.practice_name.as_deref(), Some("Whinmoor Lane Surgery"));
 }
 
+fn modifier() -> Value {
+    json!([{"url": "https://x.example/not-this-request", "valueBoolean": true}])
+}
+
+fn changed_patient(key: &str, value: Value) -> Value {
+    let mut changed = patient();
+    changed[key] = value;
+    changed
+}
+
+#[test]
+fn every_order_is_taken_and_a_record_that_replaced_another_is_one_to_go_by() {
+    for intent in ["order", "original-order", "reflex-order", "filler-order", "instance-order"] {
+        let mut changed = request();
+        changed["intent"] = intent.into();
+        readable(read(changed, Some(patient()), others()));
+    }
+    let replaces = json!([{"other": {"reference": "Patient/p0"}, "type": "replaces"}]);
+    readable(read(request(), Some(changed_patient("link", replaces)), others()));
+}
+
+#[test]
+fn a_task_with_a_change_of_meaning_is_held_and_its_withdrawal_never_is() {
+    let mut odd = json!({"resourceType": "Task", "id": "t1", "status": "requested", "intent": "order",
+        "focus": {"reference": "ServiceRequest/sr1"}, "input": [{"modifierExtension": modifier()}]});
+    assert_eq!(hold(read(request(), Some(patient()), vec![odd.clone()])), Hold::UnreadableRequest);
+    odd["status"] = "cancelled".into();
+    let mut plan = request();
+    plan["intent"] = "plan".into();
+    assert!(readable(read(plan, Some(patient()), vec![odd])).status.is_withdrawn());
+}
+
+#[test]
+fn a_task_whose_focus_leads_nowhere_is_told_what_its_focus_is() {
+    for (focus, why) in [
+        (json!({"reference": "#sr"}), "contained"),
+        (
+            json!({"identifier": {"system": "https://x.example", "value": "7"}, "type": "ServiceRequest"}),
+            "identifier only",
+        ),
+        (json!({"reference": "urn:uuid:7"}), "within one message"),
+        (json!({"display": "The referral"}), "focus is missing"),
+        (json!({"reference": "Condition/c1"}), "points to a Condition"),
+    ] {
+        let value = json!({"resourceType": "Task", "id": "t1", "focus": focus});
+        let (known, mappings) = (Known::new(None), Mappings::builtin().unwrap());
+        let practice = PracticeId::new("beckside");
+        let reader = Reader { practice: &practice, mappings: &mappings, known: &known, now: now() };
+        let Input::Unreadable(held, _) = reader.task_alone(&Resource { raw: value.to_string(), value }) else {
+            panic!("{why}: read")
+        };
+        assert!(held.explanation.contains(why), "{why}: {}", held.explanation);
+    }
+}
+
 #[test]
 fn what_cannot_be_a_referral_is_held_with_its_reason() {
     let with = |key: &str, value: Value| {
@@ -135,6 +190,19 @@ fn what_cannot_be_a_referral_is_held_with_its_reason() {
         (with("status", json!("going")), Some(patient()), Hold::UnreadableRequest),
         (with("status", json!(7)), Some(patient()), Hold::UnreadableRequest),
         (with("doNotPerform", json!(true)), Some(patient()), Hold::UnreadableRequest),
+        (with("doNotPerform", json!("true")), Some(patient()), Hold::UnreadableRequest),
+        (with("intent", json!("proposal")), Some(patient()), Hold::UnreadableRequest),
+        (with("intent", json!("plan")), Some(patient()), Hold::UnreadableRequest),
+        (with("intent", json!("directive")), Some(patient()), Hold::UnreadableRequest),
+        (with("intent", json!("option")), Some(patient()), Hold::UnreadableRequest),
+        (with("intent", Value::Null), Some(patient()), Hold::UnreadableRequest),
+        (with("modifierExtension", modifier()), Some(patient()), Hold::UnreadableRequest),
+        (request(), Some(changed_patient("modifierExtension", modifier())), Hold::PatientUnreadable),
+        (
+            request(),
+            Some(changed_patient("link", json!([{"other": {"reference": "Patient/p9"}, "type": "replaced-by"}]))),
+            Hold::PatientUnreadable,
+        ),
         (request(), None, Hold::PatientUnreadable),
         (request(), Some(wrong_number), Hold::BadNhsNumber),
     ] {

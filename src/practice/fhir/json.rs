@@ -80,6 +80,25 @@ pub(super) fn begun(period: &Value, now: Timestamp) -> bool {
     period["start"].is_null() || moment(&period["start"]).is_some_and(|start| start <= now)
 }
 
+/// A yes; some systems write it as a word.
+pub(super) fn yes(value: &Value) -> bool {
+    *value == true || value.as_str().is_some_and(|word| word.eq_ignore_ascii_case("true"))
+}
+
+/// Something in it (of what it contains apart) changes its meaning in a way that we do not know: FHIR says that such a
+/// resource must not be processed.
+pub(super) fn is_modified(resource: &Value) -> bool {
+    match resource {
+        Value::Array(all) => all.iter().any(is_modified),
+        Value::Object(parts) => parts.iter().any(|(part, value)| match part.as_str() {
+            "modifierExtension" => list(value).next().is_some(),
+            "contained" => false,
+            _ => is_modified(value),
+        }),
+        _ => false,
+    }
+}
+
 /// The resource's type, empty where it has none.
 pub(super) fn kind(resource: &Value) -> &str {
     text(&resource["resourceType"]).unwrap_or("")

@@ -7,6 +7,8 @@
 //! No FHIR type leaves this module. Reading is lenient (`json`), writing is checked (`typed`), and what somebody else
 //! wrote is edited as JSON, never re-serialised through a typed model.
 
+mod answers;
+mod beside;
 mod bundle;
 mod client;
 mod codes;

@@ -17,7 +17,7 @@ pub(super) struct BadNhsNumber;
 
 /// Reads a Patient resource. `now` decides which periods are over.
 pub(super) fn read(resource: &Value, mappings: &Mappings, now: Timestamp) -> Result<Patient, BadNhsNumber> {
-    let deceased = is_deceased(resource);
+    let deceased = is_deceased(resource, mappings);
     let restricted = is_restricted(resource, mappings);
     let (birth_date, birth_year) = birth(resource);
     Ok(Patient {
@@ -59,8 +59,26 @@ pub(super) fn is_restricted(resource: &Value, mappings: &Mappings) -> bool {
         .any(|code| mappings.patient.restricting.iter().any(|r| r.eq_ignore_ascii_case(code)))
 }
 
-fn is_deceased(resource: &Value) -> bool {
-    resource["deceasedBoolean"] == true || text(&resource["deceasedDateTime"]).is_some()
+/// A yes, a date, a date that is said to be unknown, or a notice of death that was not taken back.
+fn is_deceased(resource: &Value, mappings: &Mappings) -> bool {
+    let places = &mappings.patient;
+    let notices = places
+        .death
+        .iter()
+        .flat_map(|url| json::extensions(resource, url))
+        .map(|e| json::extensions(e, "deathNotificationStatus").chain([e]).map(|s| &s["valueCodeableConcept"]));
+    let is_notice = |status: &Value| {
+        status.is_object() && !json::codings(status).any(|(_, code)| places.death_removed.iter().any(|r| r == code))
+    };
+    json::yes(&resource["deceasedBoolean"])
+        || text(&resource["deceasedDateTime"]).is_some()
+        || resource["_deceasedDateTime"].is_object()
+        || notices.flatten().any(is_notice)
+}
+
+/// Another record stands in its place (they were merged): whose it is now, only that one says.
+pub(super) fn is_replaced(resource: &Value) -> bool {
+    json::list(&resource["link"]).any(|link| link["type"] == "replaced-by")
 }
 
 /// A whole date, or the year where only a year or month is known.

@@ -77,6 +77,33 @@ fn where_a_restricted_or_deceased_person_lives_is_not_read() {
 }
 
 #[test]
+fn a_death_is_read_in_every_shape_and_a_notice_taken_back_is_none() {
+    let notice = |code: &str| {
+        let status = json!({"coding": [{"code": code}]});
+        json!({"extension": [{
+            "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeathNotificationStatus",
+            "extension": [{"url": "deathNotificationStatus", "valueCodeableConcept": status}]}]})
+    };
+    let older = json!({"extension": [{
+        "url": "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-CareConnect-GPC-DeathNotificationStatus-1",
+        "valueCodeableConcept": {"coding": [{"code": "1"}]}}]});
+    let unknown_date = json!({"_deceasedDateTime": {"extension": [{
+        "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}});
+    for (patient, dead) in [
+        (json!({}), false),
+        (json!({"deceasedBoolean": false}), false),
+        (json!({"deceasedBoolean": "true"}), true),
+        (unknown_date, true),
+        (notice("1"), true),
+        (notice("2"), true),
+        (notice("U"), false),
+        (older, true),
+    ] {
+        assert_eq!(read_value(&patient).unwrap().deceased, dead, "{patient}");
+    }
+}
+
+#[test]
 fn the_address_is_where_the_person_lives_now() {
     let address = |list: Value| read_value(&json!({"address": list})).unwrap().address;
     let old_and_home = json!([{"use": "old", "postalCode": "LS1 1AA"}, {"use": "home", "postalCode": "LS8 5EP"}]);

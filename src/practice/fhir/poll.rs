@@ -22,6 +22,7 @@ use super::resolver::{Known, Resource, Target};
 use super::tally::Tally;
 use crate::effect::EffectError;
 use crate::practice::{Input, LastRead, Page, PollFrom, RawFhir, Unreadable};
+use crate::referral::content::WhyUnread;
 use crate::referral::episode::Hold;
 use crate::referral::{Consent, Source};
 
@@ -369,7 +370,9 @@ fn is_hash(name: &str) -> bool {
 /// Whether nothing that was read says that something is not there.
 fn is_sound(input: &Input) -> bool {
     match input {
-        Input::Readable(referral, _) => referral.consent != Consent::Unreadable,
+        Input::Readable(referral, _) => {
+            referral.consent != Consent::Unreadable && !referral.unread.iter().any(|u| u.why == WhyUnread::Missing)
+        }
         Input::Unreadable(unreadable, _) => {
             !matches!(unreadable.hold, Hold::UnreadableRequest | Hold::PatientUnreadable)
         }

@@ -37,14 +37,36 @@ pub(super) fn status(request: &Value, task: Option<&Value>) -> Result<RequestSta
     if own.is_withdrawn() || task.is_some_and(taken_back) {
         return Ok(if own == RequestStatus::EnteredInError { own } else { RequestStatus::Revoked });
     }
-    if request["doNotPerform"] == true {
+    must_be_an_order(request, task)?;
+    Ok(own)
+}
+
+/// A wish, a plan or one of several choices is not yet to be carried out; what changes the meaning of a request, we
+/// cannot act on unless we know it.
+fn must_be_an_order(request: &Value, task: Option<&Value>) -> Result<(), Refusal> {
+    if json::yes(&request["doNotPerform"]) {
         return refuse(
             Hold::UnreadableRequest,
             "The request says that it must not be carried out (doNotPerform). If a referral is wanted, send one \
                 without it.",
         );
     }
-    Ok(own)
+    let intent = text(&request["intent"]).unwrap_or("");
+    if !matches!(intent, "order" | "original-order" | "reflex-order" | "filler-order" | "instance-order") {
+        return refuse(
+            Hold::UnreadableRequest,
+            "The request is not an order (its intent is missing, or says a proposal, a plan, a directive or an option). \
+                If the referral is decided, send it with the intent order.",
+        );
+    }
+    if json::is_modified(request) || task.is_some_and(json::is_modified) {
+        return refuse(
+            Hold::UnreadableRequest,
+            "The request or its Task holds something that changes its meaning in a way Wellbridge does not know \
+                (modifierExtension). Say it in words and send it again without.",
+        );
+    }
+    Ok(())
 }
 
 /// The practice cancelled its Task, or asked to cancel (`BSeR` 5.2). One that we cancelled bears our mark, whatever

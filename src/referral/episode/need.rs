@@ -109,6 +109,8 @@ pub enum Hold {
     Unreachable,
     /// The partner could not go on.
     PartnerFailed,
+    /// Something came with the request that could not be read: a person reads it at the practice.
+    NotAllRead,
     /// A coordinator keeps it back.
     Coordinator,
 }

@@ -90,6 +90,8 @@ pub(crate) fn referral() -> Referral {
             text: "Lonely since her husband died in spring. <script>alert('gp')</script> Used to sing in a choir."
                 .to_owned(),
         }],
+        beside: Vec::new(),
+        unread: Vec::new(),
         consent: Consent::Given,
         safe_contact: SafeContact::Only("mornings, let it ring for long".to_owned()),
         sharing: Sharing::Full,

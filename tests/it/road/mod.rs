@@ -4,6 +4,7 @@
 //! Every story runs on the pretend practice; those told with [`on_both`] run on Medplum's server too, where it is there.
 
 mod alerts;
+mod attached;
 mod desk;
 pub(crate) mod directory;
 mod given_up;

@@ -73,6 +73,8 @@ pub(crate) fn referral(request: &str, version: &str) -> Referral {
             code: None,
             text: "Lonely since Derek died. Used to love her allotment.".into(),
         }],
+        beside: Vec::new(),
+        unread: Vec::new(),
         consent: Consent::Given,
         safe_contact: SafeContact::Open,
         sharing: Sharing::Full,

@@ -185,6 +185,7 @@ fn what_holds_a_referral_binds_the_machine_and_some_of_it_the_coordinator() {
         (Hold::ContactProhibited, true),
         (Hold::ContactUnclear, true),
         (Hold::Restricted, true),
+        (Hold::NotAllRead, true),
         (Hold::ConsentDeclined, false),
         (Hold::ConsentMissing, false),
         (Hold::Deceased, false),
