@@ -69,8 +69,12 @@ impl Effect for SendOfferMail {
             date: asked.map_or(attempt.now, |mail| mail.asked),
             rendered,
         };
-        if !self.leaves(service, attempt, &mail_id).await? {
-            return Err(EffectError::retry("another attempt at this mail was quicker").into());
+        match self.leaves(service, attempt, &mail_id).await? {
+            Leaves::Now => {}
+            Leaves::Overtaken => {
+                return Err(EffectError::retry("another attempt at this mail was quicker").into());
+            }
+            Leaves::NoLongerTrue => return self.drop_it(service, attempt, &mail_id).await,
         }
         crash_point::step("before:smtp").await?;
         let answer = service.mailer.send(&mail).await;
@@ -107,13 +111,24 @@ impl SendOfferMail {
         if needed { Ok(Some(read_again(service, self.referral).await?.standing)) } else { Ok(Some(before)) }
     }
 
-    /// Written down before a byte leaves. False where another attempt came first while this one was checking: a mail that
-    /// was dropped after a withdrawal must not leave behind the ledger's back, and none leaves twice unsaid.
-    async fn leaves(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<bool, StoreError> {
+    /// Written down before a byte leaves, and only where it is still true: reading again, matching and composing took a
+    /// while, and a withdrawal may have come in between. Another attempt may have come first, too: a mail that was dropped
+    /// must not leave behind the ledger's back, and none leaves twice unsaid.
+    async fn leaves(&self, service: &Wellbridge, attempt: Attempt, mail_id: &str) -> Result<Leaves, StoreError> {
         let mut tx = service.store.begin().await?;
-        let leaves = tx.is_running(attempt.job).await? && tx.mail_leaves(mail_id, attempt.now).await?;
+        let mine = tx.is_running(attempt.job).await? && tx.mail_leaves(mail_id, attempt.now).await?;
+        if !mine {
+            return Ok(Leaves::Overtaken);
+        }
+        // The mail first, then the referral, as when it was sent: two that lock them in another order wait for each other.
+        // Whoever takes the offer back afterwards finds a mail that is on its way.
+        let standing = tx.standing(self.referral).await?;
+        let offer = standing.as_ref().and_then(|s| Some((s.episode.offer(self.offer)?, &s.episode)));
+        if !offer.is_some_and(|(offer, episode)| still_true(self.mail, offer, episode)) {
+            return Ok(Leaves::NoLongerTrue);
+        }
         tx.commit().await?;
-        Ok(leaves)
+        Ok(Leaves::Now)
     }
 
     /// What the request says now is read for safety matters, consent and rules of contact before a machine's mail
@@ -266,6 +281,17 @@ impl SendOfferMail {
     }
 }
 
+/// Whether a mail that was composed may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// It is written down as leaving.
+    Now,
+    /// Another attempt sends it, has sent it or has dropped it.
+    Overtaken,
+    /// What it says was taken back, answered or held meanwhile.
+    NoLongerTrue,
+}
+
 /// The template of a mail about an offer.
 const fn kind_of(mail: OfferMail) -> MailKind {
     match mail {
@@ -292,11 +318,18 @@ fn still_true(mail: OfferMail, offer: &Offer, episode: &Episode) -> bool {
     }
 }
 
-/// A coordinator may have arranged contact where the machine may not; nobody may ask against consent or after a death.
+/// A coordinator may have arranged contact where the machine may not; nobody may ask against consent, after a death, or
+/// while it is uncertain who the person is.
 fn may_still_ask(offer: &Offer, episode: &Episode) -> bool {
     use crate::referral::lifecycle::forbids_everybody;
+    if episode.person_in_question().is_some() {
+        return false;
+    }
     match episode.facts.hold {
         None => true,
         Some(why) => offer.by != Actor::Machine && !forbids_everybody(why),
     }
 }
+
+#[cfg(test)]
+mod tests;
