@@ -11,7 +11,7 @@ use super::timeline;
 use super::words::{self, Tone};
 use crate::matching::Match;
 use crate::referral::content::{Consent, ContactSystem, Reason, ReasonFrom};
-use crate::referral::episode::{Attention, AttentionKind, Episode};
+use crate::referral::episode::{Attention, AttentionKind, Episode, Hold};
 use crate::referral::{Patient, Referral, SafeContact, ServiceId, Sharing};
 use crate::store::queue::{self, ReadAgain};
 use crate::store::{NoteRow, Partner};
@@ -59,6 +59,7 @@ pub(super) async fn show(
             received => when(standing.received, now),
             practice => app.service.practice(&standing.episode.practice).map(|p| p.name.to_string()),
             explanation => standing.explanation,
+            stopped => standing.episode.facts.hold == Some(Hold::NotActive),
             matters => view.matters(store.then_and_now(id).await?.as_ref()),
             contact => content.as_ref().map(|c| contact(&app.service.matcher.safe_contact(c), &standing.episode)),
             person => content.as_ref().map(|c| person(&c.patient, &standing.episode, app.service.clock.today())),

@@ -40,7 +40,7 @@ pub const fn hold(why: Hold) -> (&'static str, &'static str) {
         Hold::NoSubject => ("No patient named", "The request names no patient. The practice must send it again."),
         Hold::BadNhsNumber => ("NHS number wrong", "The check digit fails: it may be another person’s number."),
         Hold::PatientUnreadable => ("Patient unreadable", "The practice’s system does not show us the patient."),
-        Hold::NotActive => ("Paused by the practice", "The request is a draft or on hold there."),
+        Hold::NotActive => ("Not active there", "At the practice it is a draft, on hold, or over."),
         Hold::NeedUnclear => ("Need unclear", "What would help could not be read from the words."),
         Hold::NoService => ("No service", "The need is clear, and no service in the directory fits."),
         Hold::NoEmail => ("No email", "Services fit, but none takes a referral by email. Try the telephone."),

@@ -11,8 +11,8 @@ use crate::service::Wellbridge;
 use crate::store::StoreError;
 use crate::store::queue::{Chase, ChaseOffer, due};
 
-/// How long a reminder waits for a mail that has not left yet.
-const NOT_MAILED_YET: SignedDuration = SignedDuration::from_hours(4);
+/// How long a reminder waits for a mail that has not left yet, or for a coordinator to say whose the referral is.
+const NOT_YET: SignedDuration = SignedDuration::from_hours(4);
 
 impl Effect for ChaseOffer {
     const SCHEDULE: Schedule = OWN;
@@ -29,12 +29,13 @@ impl Effect for ChaseOffer {
         let mut tx = service.store.begin().await?;
         let standing = tx.standing(self.referral).await?;
         let offer = standing.as_ref().and_then(|s| s.episode.offer(self.offer));
+        let in_question = standing.as_ref().is_some_and(|s| s.episode.person_in_question().is_some());
         if let (Chase::Remind, Some(offer)) = (self.why, offer)
             && offer.status == OfferStatus::Requested
-            && !offer.mailed
+            && (!offer.mailed || in_question)
         {
-            // The mail itself still waits: its reminder comes after it, while there is time before the deadline.
-            let later = attempt.now.checked_add(NOT_MAILED_YET).unwrap_or(offer.reply_by);
+            // Its reminder comes after what it waits for, while there is time before the deadline.
+            let later = attempt.now.checked_add(NOT_YET).unwrap_or(offer.reply_by);
             if later < offer.reply_by {
                 tx.enqueue(self.clone(), due(later)).await?;
             }

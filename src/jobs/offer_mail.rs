@@ -74,7 +74,13 @@ impl Effect for SendOfferMail {
             date: asked.map_or(attempt.now, |mail| mail.asked),
             rendered,
         };
-        self.leaves(service, attempt, &mail_id, offer).await?;
+        match self.leaves(service, attempt, &mail_id, offer).await? {
+            Leaves::Now => {}
+            Leaves::Overtaken => {
+                return Err(EffectError::retry("another attempt at this mail was quicker").into());
+            }
+            Leaves::NoLongerTrue => return self.drop_it(service, attempt, &mail_id).await,
+        }
         crash_point::step("before:smtp").await?;
         let answer = service.mailer.send(&mail).await;
         crash_point::step("after:smtp").await?;
@@ -115,16 +121,16 @@ impl SendOfferMail {
         matches!(self.mail, OfferMail::Offer | OfferMail::Reminder)
     }
 
-    /// Written down before a byte leaves, if the partner may be asked this much now. An error where another attempt came
-    /// first while this one was checking: a mail that was dropped after a withdrawal must not leave behind the ledger's
-    /// back, and none leaves twice unsaid.
+    /// Written down before a byte leaves, if the partner may be asked this much now, and only where it is still true:
+    /// reading again, matching and composing took a while, and a withdrawal may have come in between. Another attempt may
+    /// have come first, too: a mail that was dropped must not leave behind the ledger's back, and none leaves twice unsaid.
     async fn leaves(
         &self,
         service: &Wellbridge,
         attempt: Attempt,
         mail_id: &str,
         offer: &Offer,
-    ) -> Result<(), JobError> {
+    ) -> Result<Leaves, JobError> {
         let mut tx = service.store.begin().await?;
         if self.asks()
             && let Some(wait) = pace::too_many_offers(&mut tx, service, &offer.partner, attempt).await?
@@ -132,9 +138,19 @@ impl SendOfferMail {
             tx.commit().await?;
             return Err(JobError::Wait(wait));
         }
-        let leaves = tx.is_running(attempt.job).await? && tx.mail_leaves(mail_id, attempt.now).await?;
+        let mine = tx.is_running(attempt.job).await? && tx.mail_leaves(mail_id, attempt.now).await?;
+        if !mine {
+            return Ok(Leaves::Overtaken);
+        }
+        // The mail first, then the referral, as when it was sent: two that lock them in another order wait for each other.
+        // Whoever takes the offer back afterwards finds a mail that is on its way.
+        let standing = tx.standing(self.referral).await?;
+        let offer = standing.as_ref().and_then(|s| Some((s.episode.offer(self.offer)?, &s.episode)));
+        if !offer.is_some_and(|(offer, episode)| still_true(self.mail, offer, episode)) {
+            return Ok(Leaves::NoLongerTrue);
+        }
         tx.commit().await?;
-        if leaves { Ok(()) } else { Err(EffectError::retry("another attempt at this mail was quicker").into()) }
+        Ok(Leaves::Now)
     }
 
     /// What the request says now is read for safety matters, consent and rules of contact before a machine's mail
@@ -287,6 +303,17 @@ impl SendOfferMail {
     }
 }
 
+/// Whether a mail that was composed may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// It is written down as leaving.
+    Now,
+    /// Another attempt sends it, has sent it or has dropped it.
+    Overtaken,
+    /// What it says was taken back, answered or held meanwhile.
+    NoLongerTrue,
+}
+
 /// The template of a mail about an offer.
 const fn kind_of(mail: OfferMail) -> MailKind {
     match mail {
@@ -313,11 +340,18 @@ fn still_true(mail: OfferMail, offer: &Offer, episode: &Episode) -> bool {
     }
 }
 
-/// A coordinator may have arranged contact where the machine may not; nobody may ask against consent or after a death.
+/// A coordinator may have arranged contact where the machine may not; nobody may ask against consent, after a death, or
+/// while it is uncertain who the person is.
 fn may_still_ask(offer: &Offer, episode: &Episode) -> bool {
     use crate::referral::lifecycle::forbids_everybody;
+    if episode.person_in_question().is_some() {
+        return false;
+    }
     match episode.facts.hold {
         None => true,
         Some(why) => offer.by != Actor::Machine && !forbids_everybody(why),
     }
 }
+
+#[cfg(test)]
+mod tests;

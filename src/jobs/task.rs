@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::read_again::read_again;
 use super::schedule::{RECORD, Schedule};
 use super::{About, Attempt, Effect, JobError, Place, chain, nothing_to_do};
 use crate::crash_point;
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding};
 use crate::referral::ReferralId;
+use crate::referral::content::TaskState;
 use crate::referral::episode::{Closed, Episode, NeedState, OfferStatus, ReferralState};
 use crate::referral::event::Alert;
 use crate::service::Wellbridge;
@@ -34,8 +36,8 @@ impl Effect for KeepTask {
             return nothing_to_do(service, attempt).await;
         };
         // What could not be read as a referral has no request that a Task could be about.
-        let readable = service.store.content(self.referral).await?.is_some();
-        let (Some(system), true) = (service.practices.get(&standing.source.practice), readable) else {
+        let content = service.store.content(self.referral).await?;
+        let (Some(system), Some(content)) = (service.practices.get(&standing.source.practice), content) else {
             return nothing_to_do(service, attempt).await;
         };
         let outputs = service.store.filing_results(self.referral).await?;
@@ -56,6 +58,11 @@ impl Effect for KeepTask {
         crash_point::step("before:task").await?;
         let written = system.keep_task(&said).await?;
         crash_point::step("after:task").await?;
+        if written.left_alone && content.task == TaskState::Open && standing.episode.is_open() {
+            read_again(service, self.referral).await?;
+            let why = "the practice paused its Task, ended it or gave it away: that is read before anything is written";
+            return Err(EffectError::retry(why).into());
+        }
         let mut tx = service.store.begin().await?;
         let moved = tx.standing(self.referral).await?.is_some_and(|now| now.seq != standing.seq);
         tx.set_task(self.referral, &written.id, written.version.as_deref()).await?;

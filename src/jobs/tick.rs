@@ -14,8 +14,10 @@ use crate::store::queue::{ReadAgain, Tick, due, once};
 use crate::store::{Edge, StoreError, Tx};
 
 const HOUR: i64 = 3_600_000;
-/// Referrals read again in one hour at most: a full day's share of 4,800 open ones, so that no practice is flooded.
-const READ_AGAIN_EACH_HOUR: i64 = 200;
+/// Referrals read again in one hour: at least so many, so that a few new ones are not spread over the day.
+const READ_AGAIN_AT_LEAST: i64 = 200;
+/// And at most so many, so that no practice is flooded: a full day's share of 48,000 open ones.
+const READ_AGAIN_AT_MOST: i64 = 2_000;
 /// A backlog is erased over some hours, so that the one write transaction stays short.
 const ERASE_EACH_HOUR: i64 = 500;
 
@@ -29,7 +31,8 @@ impl Effect for Tick {
     async fn run(&self, service: &Wellbridge, attempt: Attempt) -> Result<(), JobError> {
         let now = attempt.now;
         let day_ago = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH);
-        let stale = service.store.to_read_again(day_ago, READ_AGAIN_EACH_HOUR).await?;
+        let share = share_of_an_hour(service.store.open_referrals().await?);
+        let stale = service.store.to_read_again(day_ago, share).await?;
         let mut waiting = Vec::new();
         for (id, programme) in &service.settings.programmes {
             let days = programme.deadlines.waiting_too_long;
@@ -71,6 +74,11 @@ impl Effect for Tick {
     }
 }
 
+/// How many of so many open referrals are read again in one hour, so that each has its turn in a day.
+fn share_of_an_hour(open: i64) -> i64 {
+    open.saturating_add(23).div_euclid(24).clamp(READ_AGAIN_AT_LEAST, READ_AGAIN_AT_MOST)
+}
+
 /// Referrals whose personal data has been kept as long as their programme says.
 async fn past_retention(service: &Wellbridge, now: Timestamp) -> Result<Vec<ReferralId>, StoreError> {
     let mut erasable = Vec::new();
@@ -99,4 +107,19 @@ async fn queue_hour(tx: &mut Tx, hour: i64) -> Result<(), StoreError> {
     let unique = riverqueue::UniqueOpts::new().with_by_args(true);
     tx.enqueue(Tick { hour }, due(at).with_unique(unique)).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_open_referral_has_its_turn_within_a_day() {
+        for open in [0, 1, 4_800, 4_801, 12_345, 48_000] {
+            assert!(share_of_an_hour(open) * 24 >= open, "{open}");
+        }
+        assert_eq!(share_of_an_hour(0), 200);
+        assert_eq!(share_of_an_hour(24_001), 1_001);
+        assert_eq!(share_of_an_hour(1_000_000), 2_000, "no practice is flooded");
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     directory::Directory,
     referral::{
         Referral, SafeContact, ServiceId,
-        content::{Priority, RequestStatus},
+        content::{Priority, RequestStatus, TaskState},
         episode::Hold,
     },
 };
@@ -114,7 +114,7 @@ fn held(matcher: &Matcher, referral: &Referral, findings: &[Finding]) -> Option<
         (patient.restricted, Hold::Restricted),
         (patient.deceased, Hold::Deceased),
         (patient.left_practice, Hold::LeftPractice),
-        (referral.status != RequestStatus::Active, Hold::NotActive),
+        (referral.status != RequestStatus::Active || referral.task != TaskState::Open, Hold::NotActive),
         (matches!(contact, SafeContact::Unclear(_)), Hold::ContactUnclear),
         (!referral.unread.is_empty(), Hold::NotAllRead),
     ];

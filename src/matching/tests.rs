@@ -12,7 +12,7 @@ use crate::{
     directory::feed,
     referral::{
         Consent, NhsNumber, Patient, Reason, SafeContact, Sharing, Source,
-        content::{Address, Gender, Priority, ReasonFrom, RequestStatus},
+        content::{Address, Gender, Priority, ReasonFrom, RequestStatus, TaskState},
     },
 };
 
@@ -29,6 +29,7 @@ fn note(text: &str) -> Referral {
     Referral {
         source: Source { practice: "p".into(), request: "r".to_owned(), task: None, version: "1".to_owned() },
         status: RequestStatus::Active,
+        task: TaskState::Open,
         authored: None,
         priority: Priority::Routine,
         patient: Patient {

@@ -125,6 +125,9 @@ pub struct RawFhir {
     /// `meta.versionId` of the coordination Task among them: where a poll finds it again ([`Versions::task`]), or the one
     /// we wrote ([`TaskWritten::version`]), with the request's own version, it is no news.
     pub task_version: Option<String>,
+    /// `Task.id` of every Task about the same request that belongs to somebody else: where the one we know is among
+    /// them, the practice gave it away.
+    pub elsewhere: Vec<String>,
 }
 
 /// What is written at one of the two clinical moments.
@@ -251,4 +254,7 @@ pub struct TaskWritten {
     /// `meta.versionId` of our own write, to be ignored at the next poll; none where nothing had to be written, where
     /// somebody else's change lies beneath it, or where the system keeps no versions.
     pub version: Option<String>,
+    /// It was left as it is, since the practice paused it, ended it or gave it to somebody else, or since we ended it
+    /// otherwise.
+    pub left_alone: bool,
 }

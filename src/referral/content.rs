@@ -18,6 +18,9 @@ pub struct Referral {
     pub source: Source,
     /// Where the practice's own request stands.
     pub status: RequestStatus,
+    /// Where the practice's Task about it stands, where that says more.
+    #[serde(default)]
+    pub task: TaskState,
     /// When the practice wrote it.
     pub authored: Option<Timestamp>,
     /// How soon it matters to the practice.
@@ -97,6 +100,23 @@ impl RequestStatus {
     pub const fn is_withdrawn(self) -> bool {
         matches!(self, Self::Revoked | Self::EnteredInError)
     }
+}
+
+/// Where the coordination Task about a request stands, where that says more than the request itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskState {
+    /// To be worked on; or there is none.
+    #[default]
+    Open,
+    /// A draft, or on hold: the practice's word.
+    Paused,
+    /// Completed, failed or rejected by the practice.
+    Ended,
+    /// Ours until the practice gave it to somebody else.
+    GivenAway,
+    /// Ended by us, from this database or an earlier one.
+    EndedByUs,
 }
 
 /// `ServiceRequest.priority` (FHIR R4 request-priority).

@@ -1,8 +1,9 @@
 //! What intake finds in a referral that decides what may be done with it at all (DESIGN, "People and their safety
 //! come first", 1, 4 and 5). Pure.
 
-use super::content::{Consent, Priority, Referral, RequestStatus, SafeContact};
-use super::episode::{Facts, Hold};
+use super::content::{Consent, Priority, Referral, RequestStatus, SafeContact, TaskState};
+use super::episode::{Episode, Facts, Hold};
+use super::lifecycle::forbids_showing;
 
 /// What counts as the person's agreement, by the practice's agreement with the programme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +35,11 @@ pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
         }
         () if referral.consent == Consent::Unreadable => Some(Hold::ConsentMissing),
         () if patient.left_practice => Some(Hold::LeftPractice),
-        () if referral.status == RequestStatus::OnHold => Some(Hold::NotActive),
+        () if referral.status == RequestStatus::OnHold
+            || matches!(referral.task, TaskState::Paused | TaskState::Ended) =>
+        {
+            Some(Hold::NotActive)
+        }
         () if patient.restricted => Some(Hold::Restricted),
         () if referral.safe_contact == SafeContact::Prohibited => Some(Hold::ContactProhibited),
         () if matches!(referral.safe_contact, SafeContact::Unclear(_)) => Some(Hold::ContactUnclear),
@@ -50,15 +55,50 @@ pub fn facts(referral: &Referral, consent: ConsentPolicy) -> Facts {
     }
 }
 
-/// The facts of a request under what was known of it `before`. A request that its practice calls completed and that
-/// was never active for us is history (a first poll reads everything there is): nobody is asked for it. One that was
-/// active goes on: many systems tick a request off once it was sent.
-pub fn under_history(facts: Facts, status: RequestStatus, before: Option<Facts>) -> Facts {
-    let was_active = before.is_some_and(|known| known.hold != Some(Hold::NotActive));
-    if status == RequestStatus::Completed && !was_active {
+/// The facts of a request under what was known of it `before`. A request that its practice calls completed, or whose
+/// Task is over, and that was never active for us is history (a first poll reads everything there is, after a lost
+/// database also what we ended ourselves): nobody is asked for it. One that was active goes on where its practice calls
+/// it completed: many systems tick a request off once it was sent. It waits where its Task is somebody else's, or was
+/// ended by us though it is open here: then an old copy of the database was put back.
+pub fn under_history(facts: Facts, referral: &Referral, before: Option<&Episode>) -> Facts {
+    let was_active = before.is_some_and(|known| known.was_taken_on() || known.facts.hold != Some(Hold::NotActive));
+    let over =
+        referral.status == RequestStatus::Completed || matches!(referral.task, TaskState::Ended | TaskState::EndedByUs);
+    if over && !was_active {
         return Facts { hold: Some(Hold::NotActive), urgent: false, ..facts };
     }
+    if matches!(referral.task, TaskState::GivenAway | TaskState::EndedByUs) {
+        // As a pause: what ends the showing of a person stands before it.
+        let hold = facts.hold.filter(|why| forbids_showing(*why)).or(Some(Hold::NotActive));
+        return Facts { hold, ..facts };
+    }
     facts
+}
+
+/// Why nothing goes on, for a coordinator, where the practice's Task says so and the request itself does not.
+pub fn stopped_by_task(referral: &Referral, facts: Facts) -> Option<&'static str> {
+    if facts.hold != Some(Hold::NotActive) {
+        return None;
+    }
+    match referral.task {
+        TaskState::Open => None,
+        TaskState::Paused => Some(
+            "The practice has paused its Task: it is a draft or on hold there. It goes on here when the Task is \
+             requested again.",
+        ),
+        TaskState::Ended => Some(
+            "The practice has ended its Task (completed, failed or rejected) and left the request standing. Nothing is \
+             sent. Ask what was meant, and close each need; to go on, the practice sends a new Task.",
+        ),
+        TaskState::GivenAway => Some(
+            "The practice has given its Task to somebody else. Nothing is sent from here. Ask who looks after the \
+             person now, and close each need; it goes on when the Task is ours again.",
+        ),
+        TaskState::EndedByUs => Some(
+            "Wellbridge ended this once before, and this database does not know how. Nobody is asked again. Read the \
+             outcome in the practice’s record, and close each need; to ask anew, the practice sends a new request.",
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +116,7 @@ mod tests {
                 version: "1".into(),
             },
             status: RequestStatus::Active,
+            task: TaskState::Open,
             authored: None,
             priority: Priority::Routine,
             patient: crate::referral::Patient::default(),
@@ -96,11 +137,14 @@ mod tests {
 
     #[test]
     fn each_thing_that_forbids_sending_is_found() {
-        let table: [Row; 16] = [
+        let table: [Row; 99] = [
             ("nothing", |_| {}, None, None),
             ("a draft", |r| r.status = RequestStatus::Draft, Some(Hold::NotActive), Some(Hold::NotActive)),
             ("paused", |r| r.status = RequestStatus::OnHold, Some(Hold::NotActive), Some(Hold::NotActive)),
             ("ticked off", |r| r.status = RequestStatus::Completed, None, None),
+            ("its Task paused", |r| r.task = TaskState::Paused, Some(Hold::NotActive), Some(Hold::NotActive)),
+            ("its Task ended", |r| r.task = TaskState::Ended, Some(Hold::NotActive), Some(Hold::NotActive)),
+            ("its Task ended by us", |r| r.task = TaskState::EndedByUs, None, None),
             ("dead", |r| r.patient.deceased = true, Some(Hold::Deceased), Some(Hold::Deceased)),
             ("no", |r| r.consent = Consent::Declined, Some(Hold::ConsentDeclined), Some(Hold::ConsentDeclined)),
             ("no word", |r| r.consent = Consent::NotRecorded, Some(Hold::ConsentMissing), None),
@@ -147,10 +191,14 @@ mod tests {
             (|r| r.patient.left_practice = true, Hold::LeftPractice),
         ];
         for (change, hold) in harder {
-            let mut paused = referral();
-            paused.status = RequestStatus::OnHold;
-            change(&mut paused);
-            assert_eq!(facts(&paused, ConsentPolicy::ByReferral).hold, Some(hold));
+            for pause in
+                [|r: &mut Referral| r.status = RequestStatus::OnHold, |r: &mut Referral| r.task = TaskState::Ended]
+            {
+                let mut paused = referral();
+                pause(&mut paused);
+                change(&mut paused);
+                assert_eq!(facts(&paused, ConsentPolicy::ByReferral).hold, Some(hold));
+            }
         }
         // And it binds a coordinator, where a restricted record alone would be hers to weigh.
         let mut paused = referral();
@@ -169,15 +217,66 @@ mod tests {
         assert_eq!((found.hold, found.contact_prohibited, found.urgent), (Some(Hold::Deceased), true, true));
     }
 
+    /// Where a referral stands that was taken in with these facts.
+    fn known(facts: Facts) -> Episode {
+        let id = crate::referral::ReferralId::from_uuid(uuid::Uuid::from_u128(1));
+        crate::referral::lifecycle::start(id, &"beech-lane".into(), &"leeds".into(), facts, jiff::Timestamp::UNIX_EPOCH)
+            .0
+    }
+
     #[test]
-    fn a_request_completed_before_we_ever_saw_it_is_history_and_one_that_was_active_goes_on() {
+    fn what_was_over_before_we_ever_saw_it_is_history_and_one_that_was_active_goes_on() {
         let good = Facts::default();
         let history = Facts { hold: Some(Hold::NotActive), ..good };
-        let done = RequestStatus::Completed;
-        assert_eq!(under_history(good, done, None), history);
-        assert_eq!(under_history(good, done, Some(history)), history);
-        assert_eq!(under_history(good, done, Some(good)), good);
-        assert_eq!(under_history(good, RequestStatus::Active, None), good);
-        assert_eq!(under_history(good, RequestStatus::Active, Some(history)), good);
+        let with = |status, task| Referral { status, task, ..referral() };
+        for over in [
+            with(RequestStatus::Completed, TaskState::Open),
+            with(RequestStatus::Active, TaskState::EndedByUs),
+            with(RequestStatus::Active, TaskState::Ended),
+        ] {
+            assert_eq!(under_history(good, &over, None), history);
+            assert_eq!(under_history(good, &over, Some(&known(history))), history);
+        }
+        let ticked_off = with(RequestStatus::Completed, TaskState::Open);
+        assert_eq!(under_history(good, &ticked_off, Some(&known(good))), good);
+        let ended_after_the_backup = with(RequestStatus::Active, TaskState::EndedByUs);
+        assert_eq!(under_history(good, &ended_after_the_backup, Some(&known(good))), history);
+        let open = with(RequestStatus::Active, TaskState::Open);
+        assert_eq!(under_history(good, &open, None), good);
+        assert_eq!(under_history(good, &open, Some(&known(history))), good);
+    }
+
+    #[test]
+    fn a_death_is_not_hidden_by_a_task_that_is_over_or_elsewhere_once_somebody_took_the_person_on() {
+        let mut taken_on = known(Facts { hold: Some(Hold::NotActive), ..Facts::default() });
+        taken_on.person = crate::referral::episode::PersonAnswer::Accepted;
+        for task in [TaskState::Ended, TaskState::GivenAway] {
+            let mut dead = Referral { task, ..referral() };
+            dead.patient.deceased = true;
+            let found = facts(&dead, ConsentPolicy::Recorded);
+            assert_eq!(under_history(found, &dead, Some(&taken_on)).hold, Some(Hold::Deceased), "{task:?}");
+        }
+    }
+
+    #[test]
+    fn a_task_given_away_holds_the_referral_whoever_could_have_been_asked() {
+        let elsewhere = Referral { task: TaskState::GivenAway, ..referral() };
+        let restricted = Facts { hold: Some(Hold::Restricted), ..Facts::default() };
+        for found in [Facts::default(), restricted] {
+            let held = under_history(found, &elsewhere, Some(&known(Facts::default())));
+            assert_eq!(held.hold, Some(Hold::NotActive));
+        }
+    }
+
+    #[test]
+    fn a_person_is_told_why_only_where_the_task_is_what_stops_it() {
+        for task in [TaskState::Paused, TaskState::Ended, TaskState::GivenAway, TaskState::EndedByUs] {
+            let stopped = Referral { task, ..referral() };
+            let held = |hold| Facts { hold, ..Facts::default() };
+            assert!(stopped_by_task(&stopped, held(Some(Hold::NotActive))).is_some(), "{task:?}");
+            assert_eq!(stopped_by_task(&stopped, held(Some(Hold::Deceased))), None);
+            assert_eq!(stopped_by_task(&stopped, held(None)), None);
+        }
+        assert_eq!(stopped_by_task(&referral(), Facts { hold: Some(Hold::NotActive), ..Facts::default() }), None);
     }
 }

@@ -10,10 +10,10 @@ use super::rows::{from_json, json, key, ms};
 use super::sql::query;
 use super::{Appended, Standing, StoreError, Tx};
 use crate::practice::{RawFhir, Unreadable};
-use crate::referral::content::RequestStatus;
+use crate::referral::content::{RequestStatus, TaskState};
 use crate::referral::episode::{Actor, Episode, Facts};
 use crate::referral::event::Event;
-use crate::referral::facts::under_history;
+use crate::referral::facts::{stopped_by_task, under_history};
 use crate::referral::lifecycle::{self, Refusal};
 use crate::referral::{ProgrammeId, Referral, ReferralId, Source};
 
@@ -63,16 +63,17 @@ impl Tx {
                 return Ok(TakenIn::NeverKnown);
             }
             let now = super::ledger::floor_ms(now);
-            let facts = under_history(facts, referral.status, None);
+            let facts = under_history(facts, referral, None);
             let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
-            self.receive(&episode, source, None, effects, now).await?;
+            self.receive(&episode, source, stopped_by_task(referral, facts), effects, now).await?;
             self.read_task_at(new_id, source, raw, now).await?;
             self.put_content(new_id, programme, referral, false, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             return Ok(TakenIn::New(new_id));
         };
         let id = known.episode.id;
-        let facts = under_history(facts, referral.status, Some(known.episode.facts));
+        let referral = &read_of(&known, referral, raw);
+        let facts = under_history(facts, referral, Some(&known.episode));
         if self.is_erased(id).await? {
             return self.touch_erased(&known, source, Some(referral.status), None, facts, now).await;
         }
@@ -86,7 +87,8 @@ impl Tx {
         let taken_on = known.episode.was_taken_on();
         self.put_content(id, programme, referral, taken_on, now).await?;
         self.put_raw(id, programme, &source.version, raw, now).await?;
-        self.set_input(id, source, None, raw.task_version.as_deref(), now).await?;
+        let why = stopped_by_task(referral, facts);
+        self.set_input(id, source, why, raw.task_version.as_deref(), now).await?;
         if referral.status.is_withdrawn() {
             let by = Actor::Practice;
             return match self.record(id, &Event::Withdrawn { by }, None, now, now).await {
@@ -303,6 +305,19 @@ impl Tx {
             .await?;
         Ok(())
     }
+}
+
+/// What was read, in the light of what is known. A Task of ours that belongs to somebody else now was given away. That
+/// may be a slip, or a colleague's name: the request stands, so nothing is withdrawn for it, and a person decides. That we
+/// ended the Task is no news where the referral is over here.
+fn read_of(known: &Standing, referral: &Referral, raw: &RawFhir) -> Referral {
+    let given_away = known.source.task.as_ref().is_some_and(|task| raw.elsewhere.contains(task));
+    let task = match referral.task {
+        _ if given_away && referral.source.task.is_none() => TaskState::GivenAway,
+        TaskState::EndedByUs if !known.episode.is_open() => TaskState::Open,
+        as_read => as_read,
+    };
+    Referral { task, ..referral.clone() }
 }
 
 /// Whether the practice tells us the same again; which version and which Task it stands in is no news.

@@ -142,6 +142,7 @@ const PUT_MATCH: &str = "insert into match_result (referral_id, programme_id, bo
 const MATCH: &str = "select body from match_result where referral_id = $1";
 const TO_READ_AGAIN: &str = "select id from referral where read_again < $1
     and state not in ('closed', 'withdrawn') order by read_again limit $2";
+const OPEN_REFERRALS: &str = "select count(*) from referral where state not in ('closed', 'withdrawn')";
 const OPEN_REQUESTS: &str = "select request_id, task_id, input_version from referral
     where practice_id = $1 and state not in ('closed', 'withdrawn') order by read_again limit $2";
 /// One that is held, or could not be read, is to be read whatever its version: what held it may be gone.
@@ -299,6 +300,11 @@ impl Store {
     pub async fn to_read_again(&self, before: Timestamp, most: i64) -> Result<Vec<ReferralId>, StoreError> {
         let ids: Vec<String> = query(TO_READ_AGAIN).bind(ms(before)).bind(most).scalars(self.pool()).await?;
         ids.iter().map(|id| key("a referral", id)).collect()
+    }
+
+    /// How many referrals are not over.
+    pub async fn open_referrals(&self) -> Result<i64, StoreError> {
+        Ok(query(OPEN_REFERRALS).scalar(self.pool()).await?)
     }
 
     /// The requests of a practice's open referrals, those not read at the practice for longest first.

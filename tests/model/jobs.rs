@@ -57,7 +57,16 @@ pub(crate) fn act(model: &Model, world: &mut World, slot: usize, end: End, arriv
             paper.in_record |= end == End::Taken && model.flaw != Some(Flaw::FilesBeforeWriting);
             paper.with_carrier |= end == End::Handed;
         }
-        Job::Task => world.task = task_word(model.ledger.get(seen)),
+        Job::Task if world.truth == Version::TaskOver && model.flaw != Some(Flaw::ReopensTask) => {
+            // `practice::fhir::task::is_left_alone`.
+            world.attempts[slot].phase = Phase::Done(End::Nothing);
+            world.in_order();
+            return Ok(());
+        }
+        Job::Task => {
+            promises::the_task_is_not_over(world)?;
+            world.task = task_word(model.ledger.get(seen));
+        }
         Job::Match | Job::None => {}
     }
     world.attempts[slot].phase = Phase::Done(end);
@@ -72,6 +81,11 @@ pub(crate) fn commit(model: &mut Model, world: &mut World, slot: usize, services
     let result = match (attempt.job, attempt.phase) {
         (Job::Mail(offer, kind), Phase::Done(end)) => mail_ends(model, world, slot, (offer, kind), end),
         (Job::File(filing), Phase::Done(end)) => filing_ends(model, world, slot, filing, end),
+        // What the practice did with its Task is read before anything is written.
+        (Job::Task, Phase::Done(End::Nothing)) if is_news(model, world) => {
+            world.end(slot);
+            take_in(model, world)
+        }
         (Job::Task, _) => {
             // Whoever moved it meanwhile may have written a newer word before this older one.
             if world.complete(slot) && attempt.seen != world.episode && model.flaw != Some(Flaw::KeepsOldTask) {
@@ -89,6 +103,11 @@ pub(crate) fn commit(model: &mut Model, world: &mut World, slot: usize, services
         return Ok(());
     }
     result
+}
+
+/// Whether the practice's end of its Task is not known yet, of a referral that is not over.
+fn is_news(model: &Model, world: &World) -> bool {
+    world.content != Version::TaskOver && model.ledger.get(world.episode).is_open()
 }
 
 // ---- mail ------------------------------------------------------------------------------------------------------------
@@ -136,6 +155,13 @@ pub(crate) fn leaves(model: &Model, world: &mut World, slot: usize) -> Result<()
         world.end(slot);
         return Ok(());
     }
+    if !still_true(model, world, offer, kind) && model.flaw != Some(Flaw::LeavesUnchecked) {
+        if world.complete(slot) {
+            drop_it(world, offer, kind);
+        }
+        return Ok(());
+    }
+    promises::a_mail_is_true(model, world, offer, kind)?;
     world.letter(offer, kind).row = Row::Leaving;
     world.attempts[slot].phase = Phase::Leaves;
     world.in_order();
@@ -199,7 +225,8 @@ fn still_true(model: &Model, world: &World, offer: u8, kind: u8) -> bool {
 }
 
 fn may_still_ask(offer: &Offer, episode: &Episode) -> bool {
-    episode.facts.hold.is_none_or(|why| offer.by != Actor::Machine && !forbids_everybody(why))
+    episode.person_in_question().is_none()
+        && episode.facts.hold.is_none_or(|why| offer.by != Actor::Machine && !forbids_everybody(why))
 }
 
 /// `jobs::matching::forbids_machine`: what the words say now, whatever their match has found.
@@ -211,10 +238,11 @@ fn service_bit(offer: &Offer) -> u8 {
     1 << SERVICES.iter().position(|s| *s == offer.service.as_str()).unwrap_or(7)
 }
 
-/// A reminder waits for the mail it reminds of, while there is time.
+/// A reminder waits for the mail it reminds of, and for a word on whose the referral is, while there is time.
 pub(crate) fn remind(model: &mut Model, world: &mut World, offer: u8) -> Result<(), Stop> {
     let asked = &model.ledger.get(world.episode).offers[usize::from(offer)];
-    let too_early = asked.status == OfferStatus::Requested && !asked.mailed;
+    let in_question = model.ledger.get(world.episode).person_in_question().is_some();
+    let too_early = asked.status == OfferStatus::Requested && (!asked.mailed || in_question);
     let timers = &mut world.timers[usize::from(offer)];
     timers.remind = too_early && timers.elapsed < 2;
     if too_early { Ok(()) } else { model.record_if_it_may(world, Move::Reminded(offer)) }
@@ -313,7 +341,9 @@ fn filing_goes(model: &mut Model, world: &mut World, filing: u8) -> Result<Optio
         return Ok(None);
     }
     let episode = model.ledger.get(world.episode);
-    if episode.state() == ReferralState::Withdrawn || episode.facts.hold.is_some_and(whose_record_is_unknown) {
+    let another = world.content.person() != world.person;
+    if another || episode.state() == ReferralState::Withdrawn || episode.facts.hold.is_some_and(whose_record_is_unknown)
+    {
         model.record_if_it_may(world, Move::Refused(filing))?;
         return Ok(None);
     }

@@ -38,6 +38,11 @@ pub(crate) enum Move {
     Updated(Version),
     SentAgain(Version),
     ContactChanged,
+    PersonChanged,
+    /// The practice put the old details back, or a coordinator says that the new ones are right.
+    SamePerson {
+        practice: bool,
+    },
     Withdrawn,
     Matched([Spot; 2], bool),
     /// Nothing could be read of what is needed, for this reason.
@@ -237,6 +242,11 @@ fn event(episode: &Episode, step: Move) -> Event {
         Move::Updated(version) => Event::Updated { facts: version.facts() },
         Move::SentAgain(version) => Event::SentAgain { facts: version.facts() },
         Move::ContactChanged => Event::ContactChanged,
+        Move::PersonChanged => Event::PersonChanged,
+        Move::SamePerson { practice: true } => Event::SamePerson { by: Actor::Practice, since: None },
+        Move::SamePerson { practice: false } => {
+            Event::SamePerson { by: she(), since: episode.person_in_question().map(|matter| matter.since) }
+        }
         Move::Withdrawn => Event::Withdrawn { by: Actor::Practice },
         Move::Matched(spots, safety) => {
             let needs = spots.into_iter().zip(NEEDS).filter_map(|(spot, need)| place(spot, need)).collect();

@@ -56,16 +56,40 @@ const ALL: &[Version] = &[
     Version::Unreadable,
     Version::Unsafe,
     Version::Revoked,
+    Version::TaskOver,
+    Version::Another,
 ];
 
 /// The parts of the road, each with what it needs to be walked far; together they meet everything in [`Do`](model::Do).
-const PARTS: [(&str, Bounds); 7] = [
+const PARTS: [(&str, Bounds); 8] = [
     ("mail", Bounds { slots: 2, doubles: true, words: 2, versions: &[Version::NoConsent, Version::Revoked], ..PLAIN }),
     ("tries", Bounds { offers: 2, words: 5, versions: ALL, risks: true, ..PLAIN }),
     ("record", Bounds { slots: 2, doubles: true, carrier: true, ..PLAIN }),
     ("coordinator", Bounds { coordinator: true, auto: false, versions: ALL, directory: true, words: 5, ..PLAIN }),
     ("needs", Bounds { needs: 2, offers: 3, versions: ALL, words: 3, ..PLAIN }),
-    ("task", Bounds { task: true, slots: 2, words: 5, ..PLAIN }),
+    (
+        "task",
+        Bounds {
+            task: true,
+            slots: 2,
+            words: 5,
+            changes: 2,
+            versions: &[Version::Good, Version::Revoked, Version::TaskOver],
+            ..PLAIN
+        },
+    ),
+    (
+        "person",
+        Bounds {
+            needs: 2,
+            offers: 3,
+            words: 4,
+            changes: 2,
+            versions: &[Version::Good, Version::Another],
+            coordinator: true,
+            ..PLAIN
+        },
+    ),
     (
         "all",
         Bounds {
@@ -131,6 +155,9 @@ fn every_planted_mistake_is_found() {
         (Flaw::KeepsOldTask, PARTS[5].1, "something old"),
         (Flaw::LeavesTwice, mail, "for ever"),
         (Flaw::SettlesOver, mail, "for ever"),
+        (Flaw::LeavesUnchecked, mail, "leaves"),
+        (Flaw::ReopensTask, PARTS[5].1, "written into"),
+        (Flaw::HidesQuestion, PARTS[6].1, "somebody else"),
     ];
     for (flaw, bounds, why) in table {
         let mut model = Model::new(bounds, Some(flaw));

@@ -3,7 +3,7 @@
 //! [`Model::enabled`] lists, [`Model::apply`] takes one: a trace is a list of [`Do`], and a list can be run again. Every
 //! transaction of the service is one `Do`, all or nothing; between two of them anything else may happen.
 
-use wellbridge::referral::episode::{Closed, FilingStatus};
+use wellbridge::referral::episode::{AttentionKind, Closed, FilingStatus};
 use wellbridge::referral::event::{Alert, Effect, OfferMail, PartnerSaid};
 use wellbridge::referral::lifecycle::Refusal;
 
@@ -58,6 +58,8 @@ pub(crate) enum Do {
     Requeue(u8),
     SetAside(u8),
     InError(u8),
+    /// A coordinator says that it is the same person.
+    SamePerson,
 }
 
 /// How far the world goes.
@@ -116,6 +118,12 @@ pub(crate) enum Flaw {
     LeavesTwice,
     /// An attempt that was overtaken writes over what the quicker one said of a mail (found by this walk).
     SettlesOver,
+    /// A mail leaves though what it says was taken back while it was being composed.
+    LeavesUnchecked,
+    /// A Task that the practice ended is written into.
+    ReopensTask,
+    /// That the request names another person stands before nobody.
+    HidesQuestion,
     /// A match that read an older version is written all the same.
     MatchesOldVersion,
 }
@@ -159,6 +167,7 @@ impl Model {
             truth: version,
             stored: version,
             content: version,
+            person: version.person(),
             changes: self.bounds.changes,
             matches: 0,
             tasks: 0,
@@ -221,6 +230,7 @@ impl Model {
             }
             Do::Carrier(filing, end) => jobs::carrier(self, world, filing, end),
             Do::View(offer) => people::view(self, world, offer),
+            Do::SamePerson => people::same_person(self, world),
             other => people::decides(self, world, other),
         }
     }
@@ -288,6 +298,9 @@ impl Model {
             }),
             (Some(Flaw::HidesRefusal), Move::Refused(_)) => {
                 self.ledger.change(next, |e| e.attention.retain(|a| may_be_settled(a.kind)))
+            }
+            (Some(Flaw::HidesQuestion), Move::PersonChanged) => {
+                self.ledger.change(next, |e| e.attention.retain(|a| a.kind != AttentionKind::AnotherPerson))
             }
             _ => next,
         }

@@ -1,10 +1,10 @@
 //! The people around: the practice that saves its record, the partner with its link, the coordinator at her desk.
 //!
-//! Mirrors `store::referrals::take_in` and `take_in_unreadable`, `web::answer::person` (what is looked at before the
+//! Mirrors `store::intake::take_in` and `take_in_unreadable`, `web::answer::person` (what is looked at before the
 //! person is shown) and `desk::act` (what a coordinator can choose).
 
 use wellbridge::referral::episode::{AttentionKind, Closed, Episode, FilingStatus, Hold, NeedState, OfferStatus};
-use wellbridge::referral::lifecycle::forbids_everybody;
+use wellbridge::referral::lifecycle::forbids_showing;
 
 use crate::ledger::{Move, SERVICES, WORDS, may_be_settled};
 use crate::model::{Do, Flaw, Model, Stop};
@@ -24,18 +24,32 @@ pub(crate) fn take_in(model: &mut Model, world: &mut World) -> Result<(), Stop> 
         return updated(model, world, now);
     }
     world.content = now;
+    let known = model.ledger.get(world.episode).clone();
+    if !known.was_taken_on() {
+        world.person = now.person();
+    }
     if now == Version::Revoked {
         return model.record_if_it_may(world, Move::Withdrawn);
     }
     let asked_again = before == Version::Revoked || before.words() != now.words();
-    if !model.ledger.get(world.episode).is_open() && asked_again {
-        return model.record(world, Move::SentAgain(now));
+    if !known.is_open() && asked_again {
+        model.record(world, Move::SentAgain(now))?;
+    } else {
+        updated(model, world, now)?;
     }
-    updated(model, world, now)?;
     if before.contact() != now.contact() {
         model.record_if_it_may(world, Move::ContactChanged)?;
     }
-    Ok(())
+    if before.person() == now.person() || !known.was_taken_on() {
+        return Ok(());
+    }
+    match world.person == now.person() {
+        true if known.person_in_question().is_some() => {
+            model.record_if_it_may(world, Move::SamePerson { practice: true })
+        }
+        true => Ok(()),
+        false => model.record_if_it_may(world, Move::PersonChanged),
+    }
 }
 
 /// A withdrawn referral stays withdrawn.
@@ -64,8 +78,9 @@ pub(crate) fn view(model: &mut Model, world: &mut World, offer: u8) -> Result<()
     let came_up =
         fresh.attention.iter().any(|a| a.kind == AttentionKind::ChangedAfterAcceptance && a.offer == Some(id));
     let found = world.stored.facts();
-    let forbids = found.hold.is_some_and(|why| forbids_everybody(why) || found.hold != known.hold);
-    if !is_taken(model, world, offer) || came_up || forbids || world.stored == Version::Unreadable {
+    let forbids = found.hold.is_some_and(|why| forbids_showing(why) || found.hold != known.hold);
+    let in_question = fresh.person_in_question().is_some();
+    if !is_taken(model, world, offer) || came_up || in_question || forbids || world.stored == Version::Unreadable {
         return Ok(());
     }
     model.record(world, Move::Viewed(offer))?;
@@ -109,6 +124,13 @@ pub(crate) fn decides(model: &mut Model, world: &mut World, what: Do) -> Result<
     model.record(world, step)
 }
 
+/// `store::intake::same_person`: who the request names now is who was taken on, from now on.
+pub(crate) fn same_person(model: &mut Model, world: &mut World) -> Result<(), Stop> {
+    model.record(world, Move::SamePerson { practice: false })?;
+    world.person = world.content.person();
+    Ok(())
+}
+
 /// What she can choose on the page of a referral.
 pub(crate) fn choices(episode: &Episode, most_offers: usize, out: &mut Vec<Do>) {
     for (n, need) in (0u8..).zip(&episode.needs).filter(|(_, need)| !need.state.is_final()) {
@@ -119,6 +141,7 @@ pub(crate) fn choices(episode: &Episode, most_offers: usize, out: &mut Vec<Do>) 
         out.extend([Closed::Other, Closed::DeclinedSocialPrescribing].map(|how| Do::Close(n, how)));
         out.extend([Do::PutBack(n), Do::KeepBack(n), Do::Support(n)]);
     }
+    out.extend(episode.person_in_question().map(|_| Do::SamePerson));
     for (n, matter) in (0u8..).zip(&episode.attention) {
         out.extend(may_be_settled(matter.kind).then_some(Do::Settle(n)));
     }

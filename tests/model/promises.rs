@@ -12,7 +12,7 @@ use wellbridge::referral::episode::{
     Actor, AttentionKind, Cause, Episode, FilingStatus, NeedState, Offer, OfferStatus, SupportedBy,
 };
 use wellbridge::referral::event::{Alert, Effect, Event, OfferMail};
-use wellbridge::referral::lifecycle::forbids_everybody;
+use wellbridge::referral::lifecycle::{forbids_everybody, forbids_showing};
 
 use crate::ledger::task_word;
 use crate::model::{Model, raises};
@@ -110,8 +110,21 @@ pub(crate) fn of_world(model: &Model, world: &World) -> Kept {
     every_need_is_in_one_place(episode)?;
     everything_unfinished_is_owned(episode, world)?;
     what_was_accepted_is_filed(episode, world)?;
-    let told = !model.bounds.task || world.task == task_word(episode);
+    nobody_new_is_asked_in_doubt(episode)?;
+    let told = !model.bounds.task || world.task == task_word(episode) || world.truth == Version::TaskOver;
     must(!world.is_quiet() || told, || "all is quiet, and the coordination Task says something old".into())
+}
+
+/// While it is uncertain whose the referral is, no offer waits to be told to anybody.
+fn nobody_new_is_asked_in_doubt(episode: &Episode) -> Kept {
+    let waits = |o: &Offer| o.status == OfferStatus::Requested && !o.mailed;
+    let doubt = episode.person_in_question().is_some();
+    must(!doubt || !episode.offers.iter().any(waits), || "somebody new is asked, and nobody knows for whom".into())
+}
+
+/// What the practice ended is not written into.
+pub(crate) fn the_task_is_not_over(world: &World) -> Kept {
+    must(world.truth != Version::TaskOver, || "a Task that the practice ended is written into".into())
 }
 
 fn every_need_is_in_one_place(episode: &Episode) -> Kept {
@@ -187,8 +200,8 @@ pub(crate) fn is_settled(model: &Model, world: &World) -> bool {
 
 // ---- of what leaves --------------------------------------------------------------------------------------------------
 
-/// A mail passed its last check: it must be right by what the practice's record says at this moment.
-pub(crate) fn a_mail_may_leave(model: &Model, world: &World, offer: u8, kind: u8) -> Kept {
+/// A mail is written down as leaving: it must be right by what the ledger says at this moment.
+pub(crate) fn a_mail_is_true(model: &Model, world: &World, offer: u8, kind: u8) -> Kept {
     let episode = model.ledger.get(world.episode);
     let (offer, mail) = (&episode.offers[usize::from(offer)], KINDS[usize::from(kind)]);
     let taken_back = matches!(
@@ -200,7 +213,20 @@ pub(crate) fn a_mail_may_leave(model: &Model, world: &World, offer: u8, kind: u8
         _ if is_withdrawn(episode) => Err(format!("{mail:?} leaves after the withdrawal")),
         OfferMail::PassedOn => must(offer.late_yes, || "passed on without a late yes".into()),
         OfferMail::Offer | OfferMail::Reminder => {
-            must(offer.status == OfferStatus::Requested, || format!("{mail:?} for an offer that is over"))?;
+            must(offer.status == OfferStatus::Requested, || format!("{mail:?} leaves for an offer that is over"))?;
+            let doubt = episode.person_in_question().is_some();
+            must(!doubt, || format!("{mail:?} leaves while nobody knows for whom"))
+        }
+    }
+}
+
+/// A mail passed its check after the practice was read again: it must also be right by what the record says at this moment.
+pub(crate) fn a_mail_may_leave(model: &Model, world: &World, offer: u8, kind: u8) -> Kept {
+    a_mail_is_true(model, world, offer, kind)?;
+    let (offer, mail) = (&model.ledger.get(world.episode).offers[usize::from(offer)], KINDS[usize::from(kind)]);
+    match mail {
+        OfferMail::Cancellation | OfferMail::PassedOn => Ok(()),
+        OfferMail::Offer | OfferMail::Reminder => {
             must(world.truth != Version::Revoked, || format!("{mail:?} leaves after the practice took it back"))?;
             let hold = world.truth.facts().hold;
             must(!hold.is_some_and(forbids_everybody), || format!("{mail:?} leaves under {hold:?}"))?;
@@ -214,6 +240,7 @@ pub(crate) fn a_mail_may_leave(model: &Model, world: &World, offer: u8, kind: u8
 pub(crate) fn the_person_may_be_shown(world: &World, with_contact: bool) -> Kept {
     let facts = world.truth.facts();
     must(world.truth != Version::Revoked, || "shown after the practice took it back".into())?;
-    must(!facts.hold.is_some_and(forbids_everybody), || format!("shown under {:?}", facts.hold))?;
+    must(!facts.hold.is_some_and(forbids_showing), || format!("shown under {:?}", facts.hold))?;
+    must(world.truth.person() == world.person, || "shown is somebody else than who was taken on".into())?;
     must(!(facts.contact_prohibited && with_contact), || "how to reach the person is shown, and nobody may".into())
 }

@@ -35,6 +35,10 @@ pub(crate) enum Version {
     Unsafe,
     /// The practice took it back.
     Revoked,
+    /// The practice ended its Task, and left the request standing.
+    TaskOver,
+    /// The request names somebody else, or the same person by other details.
+    Another,
 }
 
 impl Version {
@@ -44,7 +48,8 @@ impl Version {
             Self::Prohibited => Some(Hold::ContactProhibited),
             Self::NoConsent => Some(Hold::ConsentDeclined),
             Self::Unreadable => Some(Hold::BadNhsNumber),
-            Self::Good | Self::Mornings | Self::Reworded | Self::Unsafe | Self::Revoked => None,
+            Self::TaskOver => Some(Hold::NotActive),
+            Self::Good | Self::Mornings | Self::Reworded | Self::Unsafe | Self::Revoked | Self::Another => None,
         };
         Facts { hold, contact_prohibited: self == Self::Prohibited, ..Facts::default() }
     }
@@ -56,6 +61,11 @@ impl Version {
             Self::Unsafe => 2,
             _ => 0,
         }
+    }
+
+    /// Who the person is.
+    pub(crate) fn person(self) -> u8 {
+        u8::from(self == Self::Another)
     }
 
     /// How the person may be contacted.
@@ -171,6 +181,8 @@ pub(crate) struct World {
     pub(crate) stored: Version,
     /// The last one that could be read.
     pub(crate) content: Version,
+    /// Who the person was when somebody took them on; before that, who it is now.
+    pub(crate) person: u8,
     /// Changes that the practice may still make.
     pub(crate) changes: u8,
     pub(crate) matches: u8,

@@ -10,6 +10,7 @@ use super::bundle;
 use super::codes::Mappings;
 use super::intake::Reader;
 use super::json;
+use super::owner::Us;
 use super::resolver::Known;
 use crate::practice::Input;
 use crate::referral::PracticeId;
@@ -53,6 +54,6 @@ pub fn referral_from_bundle(
     let task = of_kind("Task")
         .map(|(_, task)| task)
         .find(|t| known.follow(&t.value["focus"], &t.value).is_some_and(|focus| *focus == request.value));
-    let reader = Reader { practice, mappings, known: &known, now };
+    let reader = Reader { practice, mappings, known: &known, us: Us::default(), now };
     Ok(reader.input(full_url, request, task.map(AsRef::as_ref)))
 }

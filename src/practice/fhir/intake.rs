@@ -12,12 +12,13 @@ use super::beside::leads;
 use super::codes::Mappings;
 use super::consent::{self, Found};
 use super::json::{self, text};
-use super::request::{is_void, notes, priority, reason, status, words};
+use super::owner::{Us, Whose};
+use super::request::{is_void, notes, priority, reason, status, task_state, words};
 use super::resolver::{Known, Resource, Target};
 use super::{contact, patient, requester, scores};
 use crate::directory::words::as_seen;
 use crate::practice::{Input, RawFhir, Unreadable};
-use crate::referral::content::{Priority, Reason, ReasonFrom};
+use crate::referral::content::{Priority, Reason, ReasonFrom, TaskState};
 use crate::referral::episode::Hold;
 use crate::referral::{Consent, Patient, PracticeId, Referral, SafeContact, Source};
 
@@ -27,6 +28,7 @@ pub(super) struct Reader<'a> {
     pub(super) practice: &'a PracticeId,
     pub(super) mappings: &'a Mappings,
     pub(super) known: &'a Known,
+    pub(super) us: Us<'a>,
     pub(super) now: Timestamp,
 }
 
@@ -76,7 +78,8 @@ impl Reader<'_> {
             task: text(&task.value["id"]).map(str::to_owned),
             version: version(task),
         };
-        let raw = RawFhir { documents: vec![task.raw.clone()], task_version: version_id(&task.value) };
+        let raw =
+            RawFhir { documents: vec![task.raw.clone()], task_version: version_id(&task.value), elsewhere: Vec::new() };
         Input::Unreadable(Unreadable { source, hold: Hold::UnreadableRequest, explanation }, raw)
     }
 
@@ -87,7 +90,7 @@ impl Reader<'_> {
         let explanation = "The practice's system sent an entry that is not a request (ServiceRequest). \
                            Find it by its raw text and send it again as a request."
             .to_owned();
-        let raw = RawFhir { documents: vec![entry.to_owned()], task_version: None };
+        let raw = RawFhir { documents: vec![entry.to_owned()], ..RawFhir::default() };
         Input::Unreadable(Unreadable { source, hold: Hold::UnreadableRequest, explanation }, raw)
     }
 
@@ -113,7 +116,20 @@ impl Reader<'_> {
                 documents.push(document.raw.clone());
             }
         }
-        RawFhir { documents, task_version: task.and_then(|t| version_id(&t.value)) }
+        let task_version = task.and_then(|t| version_id(&t.value));
+        RawFhir { documents, task_version, elsewhere: self.elsewhere(&request.value) }
+    }
+
+    /// The Tasks about a request that are somebody else's.
+    fn elsewhere(&self, request: &Value) -> Vec<String> {
+        let key = json::key(request);
+        let about = |task: &Value| match self.known.target(&task["focus"]) {
+            Target::Local(kind, id) => key.as_ref().is_some_and(|key| *key == format!("{kind}/{id}")),
+            _ => false,
+        };
+        let tasks = self.known.all("Task").map(|task| &task.value);
+        let others = tasks.filter(|task| about(task) && self.us.whose(self.known, task) == Whose::Anothers);
+        others.filter_map(|task| text(&task["id"])).map(str::to_owned).collect()
     }
 
     fn referral(&self, source: Source, request: &Value, task: Option<&Value>) -> Result<Referral, Refusal> {
@@ -137,6 +153,7 @@ impl Reader<'_> {
         Ok(Referral {
             source,
             status,
+            task: task.map_or(TaskState::Open, task_state),
             authored: json::moment(&request["authoredOn"]),
             priority: priority(request).max(task.map_or(Priority::Routine, priority)),
             requester: requester::requester(request, &practice, self.known, self.now),

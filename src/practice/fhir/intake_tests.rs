@@ -244,6 +244,22 @@ fn a_task_taken_back_by_the_practice_takes_the_referral_back_and_our_own_does_no
         assert_eq!(referral.status.is_withdrawn(), withdrawn, "{status} {business:?}");
         assert_eq!((referral.source.task.as_deref(), raw.task_version.as_deref()), (Some("t1"), Some("9")));
     }
+    for (status, state) in [
+        ("requested", TaskState::Open),
+        ("in-progress", TaskState::Open),
+        ("draft", TaskState::Paused),
+        ("on-hold", TaskState::Paused),
+        ("completed", TaskState::Ended),
+        ("failed", TaskState::Ended),
+        ("rejected", TaskState::Ended),
+    ] {
+        let theirs = readable(read(request(), Some(patient()), vec![task(status, None)]));
+        assert_eq!((theirs.task, theirs.status.is_withdrawn()), (state, false), "{status}");
+        let mut marked = task(status, None);
+        marked["identifier"] = json!([{"value": "sr1.ended"}]);
+        let ours = if state == TaskState::Ended { TaskState::EndedByUs } else { state };
+        assert_eq!(readable(read(request(), Some(patient()), vec![marked])).task, ours, "{status}");
+    }
     let mut other = task("requested", None);
     other["for"] = json!({"reference": "Patient/p2"});
     assert_eq!(hold(read(request(), Some(patient()), vec![other])), Hold::UnreadableRequest);

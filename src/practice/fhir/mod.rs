@@ -21,6 +21,7 @@ mod fetch;
 mod intake;
 mod json;
 mod outcome;
+mod owner;
 mod patient;
 mod poll;
 mod record;
@@ -45,6 +46,7 @@ use self::client::{Client, Fault};
 pub use self::codes::{Mappings, MappingsError};
 pub use self::collection::{BundleError, referral_from_bundle};
 use self::intake::Reader;
+use self::owner::Us;
 use self::resolver::Known;
 use super::{ClinicalFiling, Input, LastRead, Page, PollFrom, PracticeSystem, Receipt, TaskStanding, TaskWritten};
 use crate::clock::Clock;
@@ -138,7 +140,18 @@ impl FhirPractice {
     }
 
     fn reader<'a>(&'a self, known: &'a Known) -> Reader<'a> {
-        Reader { practice: &self.settings.practice, mappings: &self.mappings, known, now: self.clock.now() }
+        Reader {
+            practice: &self.settings.practice,
+            mappings: &self.mappings,
+            known,
+            us: self.us(),
+            now: self.clock.now(),
+        }
+    }
+
+    /// Who we are there, as far as that is known by now.
+    fn us(&self) -> Us<'_> {
+        Us { organization: self.settings.organization.as_ref(), key: self.owner.get().map(String::as_str) }
     }
 
     /// Our Organization on this server; looked up once and kept, a failure is not kept.

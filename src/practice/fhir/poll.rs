@@ -18,6 +18,7 @@ use super::client::Fault;
 use super::fetch::Fetch;
 use super::intake::{version, version_id};
 use super::json;
+use super::owner::Whose;
 use super::resolver::{Known, Resource, Target};
 use super::tally::Tally;
 use crate::effect::EffectError;
@@ -222,17 +223,14 @@ impl FhirPractice {
         .cloned()
     }
 
-    /// Owned by our Organization, or made by us.
+    /// Owned by our Organization, or made by us and given to nobody else.
     fn is_ours(&self, known: &Known, task: &Resource) -> bool {
         let made = json::list(&task.value["identifier"]).any(|i| i["system"] == self.mappings.write.episode.as_str());
-        let owner = match known.target(&task.value["owner"]) {
-            Target::Local(kind, id) => self.owner.get().is_some_and(|ours| *ours == format!("{kind}/{id}")),
-            Target::Logical(_, system, value) => {
-                self.settings.organization.as_ref().is_some_and(|o| o.is(&system, &value))
-            }
-            _ => false,
-        };
-        made || owner
+        match self.us().whose(known, &task.value) {
+            Whose::Ours => true,
+            Whose::Unsaid => made,
+            Whose::Anothers => false,
+        }
     }
 
     /// See [`crate::practice::PracticeSystem::changed`].

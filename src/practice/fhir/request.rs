@@ -7,7 +7,7 @@ use super::compose::episode_value;
 use super::intake::{Refusal, refuse};
 use super::json::{self, text};
 use crate::referral::SnomedCode;
-use crate::referral::content::{Priority, Reason, ReasonFrom, RequestStatus};
+use crate::referral::content::{Priority, Reason, ReasonFrom, RequestStatus, TaskState};
 use crate::referral::episode::Hold;
 
 /// The practice's own statement; its Task's cancellation takes the referral back too, unless it was ours.
@@ -80,7 +80,18 @@ pub(super) fn taken_back(task: &Value) -> bool {
     }
 }
 
-/// The value of the identifier that we put on a Task when we cancel it ourselves.
+/// Where the Task stands, where that says more than the request: a pause, or an end that takes nothing back. One that we
+/// ended bears our mark.
+pub(super) fn task_state(task: &Value) -> TaskState {
+    match text(&task["status"]) {
+        Some("draft" | "on-hold") => TaskState::Paused,
+        Some("completed" | "rejected" | "failed" | "cancelled") if is_ended_by_us(task) => TaskState::EndedByUs,
+        Some("completed" | "rejected" | "failed") => TaskState::Ended,
+        _ => TaskState::Open,
+    }
+}
+
+/// The value of the identifier that we put on a Task when we end it ourselves.
 pub(super) fn ended_by_us(request: &str) -> String {
     episode_value(request, "ended")
 }

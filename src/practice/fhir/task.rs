@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 use super::client::{Answer, Fault};
 use super::compose::{claim_profile, episode_value, identified};
 use super::intake::{version, version_id};
-use super::request::{ended_by_us, taken_back};
-use super::resolver::Resource;
+use super::owner::Whose;
+use super::request::{ended_by_us, taken_back, task_state};
+use super::resolver::{Known, Resource};
 use super::{FhirPractice, bundle, faithful, json, typed};
 use crate::effect::EffectError;
 use crate::practice::{CoarseStep, TaskStanding, TaskWritten};
+use crate::referral::content::TaskState;
 use crate::referral::episode::Closed;
 use crate::referral::{Sharing, Source};
 
@@ -35,7 +37,9 @@ impl FhirPractice {
     /// See [`crate::practice::PracticeSystem::keep_task`].
     pub(super) async fn keep(&self, standing: &TaskStanding) -> Result<TaskWritten, EffectError> {
         let written = self.keep_written(standing).await?;
+        // Where the Task is the practice's own again, so is the request.
         if self.settings.complete_request
+            && !written.left_alone
             && let Some(status) = request_status(standing.step)
         {
             self.close_request(&standing.source, status).await?;
@@ -58,7 +62,8 @@ impl FhirPractice {
                 let task_id = id_of(&read.value)?;
                 let mut wanted = read.value.clone();
                 if !self.bring_up_to(&mut wanted, standing) {
-                    return Ok(TaskWritten { id: task_id, version: version_id(&read.value) });
+                    let left_alone = is_left_alone(&read.value, standing.step);
+                    return Ok(TaskWritten { id: task_id, version: version_id(&read.value), left_alone });
                 }
                 // There was one already, made by an earlier attempt: it is brought up to date like any other.
                 id = Some(task_id);
@@ -70,9 +75,12 @@ impl FhirPractice {
                     "the practice took its Task back: the withdrawal is read before the Task is written",
                 ));
             }
+            if is_left_alone(&read.value, standing.step) || self.is_given_away(&read.value).await? {
+                return Ok(TaskWritten { id: task_id, version: None, left_alone: true });
+            }
             let mut wanted = read.value.clone();
             if !self.bring_up_to(&mut wanted, standing) {
-                return Ok(TaskWritten { id: task_id, version: None });
+                return Ok(TaskWritten { id: task_id, version: None, left_alone: false });
             }
             let body = faithful::edited(&read.raw, &read.value, &wanted);
             match self.client.update("Task", &task_id, body, read.etag.as_deref()).await {
@@ -81,7 +89,7 @@ impl FhirPractice {
                     // echo: the next poll would pass their change over.
                     let unseen = standing.seen != version_id(&read.value);
                     let version = if unseen { None } else { version_of(&answer) };
-                    return Ok(TaskWritten { id: task_id, version });
+                    return Ok(TaskWritten { id: task_id, version, left_alone: false });
                 }
                 Err(Fault::Changed(_)) => id = Some(task_id),
                 Err(Fault::Missing) => id = None,
@@ -91,11 +99,20 @@ impl FhirPractice {
         Err(EffectError::retry("somebody else keeps changing the Task; tried three times"))
     }
 
-    /// Edits the Task so that it says where the referral stands, and marks one that we cancel as cancelled by us; whether
+    /// Whether its owner is somebody else by now; what nobody's name stands on is ours by how we came to it.
+    async fn is_given_away(&self, task: &Value) -> Result<bool, EffectError> {
+        if self.settings.organization.is_some() {
+            self.owner().await?;
+        }
+        let known = Known::new(Some(self.client.base().clone()));
+        Ok(self.us().whose(&known, task) == Whose::Anothers)
+    }
+
+    /// Edits the Task so that it says where the referral stands, and marks one that we end as ended by us; whether
     /// anything changed.
     fn bring_up_to(&self, task: &mut Value, standing: &TaskStanding) -> bool {
         let changed = bring_up_to(task, standing);
-        if changed && task["status"] == "cancelled" {
+        if changed && is_over(task) {
             let value = ended_by_us(&standing.source.request);
             let mut all: Vec<Value> = json::list(&task["identifier"]).cloned().collect();
             if !all.iter().any(|identifier| identifier["value"] == value.as_str()) {
@@ -223,8 +240,7 @@ fn version_of(answer: &Answer) -> Option<String> {
 
 /// Edits the Task so that it says where the referral stands; whether anything changed.
 fn bring_up_to(task: &mut Value, standing: &TaskStanding) -> bool {
-    // What the practice calls a mistake stays one, and what it cancelled is over (R4: cancelled is a final state).
-    if task["status"] == "entered-in-error" || (task["status"] == "cancelled" && taken_back(task)) {
+    if is_left_alone(task, standing.step) {
         return false;
     }
     let before = task.clone();
@@ -244,6 +260,20 @@ fn bring_up_to(task: &mut Value, standing: &TaskStanding) -> bool {
     let at = if stepped { standing.since } else { standing.changed };
     task["lastModified"] = latest(&task["lastModified"], at).to_string().into();
     true
+}
+
+fn is_over(task: &Value) -> bool {
+    matches!(json::text(&task["status"]), Some("completed" | "rejected" | "failed" | "cancelled" | "entered-in-error"))
+}
+
+/// What the practice ended is over (R4: these are final states), and so is what we ended otherwise. What it paused goes on
+/// saying so until the referral ends.
+fn is_left_alone(task: &Value, step: CoarseStep) -> bool {
+    match task_state(task) {
+        TaskState::Paused => !ends(step),
+        TaskState::EndedByUs => task["status"] != said(step, task).status,
+        _ => is_over(task),
+    }
 }
 
 fn latest(written: &Value, since: Timestamp) -> Timestamp {

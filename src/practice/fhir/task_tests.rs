@@ -105,12 +105,43 @@ fn a_task_that_the_practice_cancelled_is_left_as_it_is_and_one_that_it_asks_to_c
 }
 
 #[test]
+fn a_task_that_the_practice_paused_says_so_until_the_end_and_one_that_it_ended_for_ever() {
+    let steps =
+        [CoarseStep::Received, CoarseStep::Seeking, CoarseStep::Supported, CoarseStep::Closed(Closed::Finished)];
+    for (status, written_at_the_end) in
+        [("draft", true), ("on-hold", true), ("completed", false), ("failed", false), ("rejected", false)]
+    {
+        for step in steps {
+            let task = json!({"resourceType": "Task", "id": "t1", "status": status});
+            let mut one = task.clone();
+            let changed = bring_up_to(&mut one, &standing(step));
+            assert_eq!(changed, written_at_the_end && ends(step), "{status} {step:?}");
+            assert_eq!(one == task, !changed, "{status} {step:?}");
+        }
+    }
+}
+
+#[test]
+fn what_we_ended_takes_further_outputs_and_no_other_end() {
+    let mut task = json!({"resourceType": "Task", "id": "t1", "status": "completed",
+        "focus": {"reference": "ServiceRequest/sr1"}, "identifier": [{"value": "sr1.ended"}]});
+    let mut finished = standing(CoarseStep::Closed(Closed::Finished));
+    finished.outputs = vec!["DocumentReference/2".into()];
+    assert!(bring_up_to(&mut task, &finished));
+    assert_eq!(task["output"][0]["valueReference"]["reference"], "DocumentReference/2");
+    for other in [CoarseStep::Closed(Closed::Other), CoarseStep::Seeking, CoarseStep::Withdrawn] {
+        assert!(!bring_up_to(&mut task, &standing(other)), "{other:?}");
+    }
+}
+
+#[test]
 fn no_reason_is_given_where_nothing_may_return() {
     let mut task = json!({"resourceType": "Task", "status": "requested"});
     let mut silent = standing(CoarseStep::Closed(Closed::Unreachable));
     silent.sharing = Sharing::Nothing;
     bring_up_to(&mut task, &silent);
     assert!(task.get("statusReason").is_none());
+    let mut task = json!({"resourceType": "Task", "status": "requested"});
     bring_up_to(&mut task, &standing(CoarseStep::Closed(Closed::Unreachable)));
     assert_eq!(task["statusReason"]["text"], "The person could not be reached.");
 }

@@ -124,12 +124,14 @@ const fn is_unreadable(why: Hold) -> bool {
 }
 
 /// What the coordination Task can tell apart; when it changes, the Task is written.
-fn coarse_key(episode: &Episode) -> (ReferralState, Vec<(OfferStatus, bool, bool)>, bool, usize) {
+fn coarse_key(episode: &Episode) -> (ReferralState, Vec<(OfferStatus, bool, bool)>, bool, bool, usize) {
     let open = episode.offers.iter().filter(|o| !o.status.is_final());
     let offers = open.map(|o| (o.status, o.booked, o.missed)).collect();
     let withdrawing = episode.state() == ReferralState::Withdrawn && episode.offers.iter().any(|o| o.notice_owed);
     let filed = episode.filings.iter().filter(|f| f.status == FilingStatus::Filed).count();
-    (episode.state(), offers, withdrawing, filed)
+    // What the practice paused says so itself; when that is over, the Task says again where the referral stands.
+    let paused = episode.facts.hold == Some(Hold::NotActive);
+    (episode.state(), offers, withdrawing, paused, filed)
 }
 
 /// A step being taken.

@@ -104,10 +104,14 @@ impl Draft {
     }
 
     pub(super) fn reminded(&mut self, id: OfferId) -> Result<(), Refusal> {
+        let uncertain = self.episode.person_in_question().is_some();
         let offer = self.offer_mut(id)?;
         // Nobody is reminded of a mail that has not left yet.
         if offer.status != OfferStatus::Requested || offer.reminded || !offer.mailed {
             return Err(Refusal::AlreadyDone);
+        }
+        if uncertain {
+            return Err(Refusal::Forbidden);
         }
         offer.reminded = true;
         self.effects.push(Effect::Mail(id, OfferMail::Reminder));

@@ -71,7 +71,8 @@ impl Draft {
     }
 
     /// Somebody has taken one person on, and the request names another now, or the same one by other details. Only a
-    /// person can tell which; until then nobody new is asked and nobody is shown who it is.
+    /// person can tell which; until then nobody new is asked (an offer whose mail has not left is taken back) and nobody
+    /// is shown who it is.
     pub(super) fn person_changed(&mut self) -> Result<(), Refusal> {
         if self.is_withdrawn() {
             return Err(Refusal::Withdrawn);
@@ -84,6 +85,10 @@ impl Draft {
         self.episode.attention.retain(|a| a.kind != AttentionKind::AnotherPerson);
         self.attend(AttentionKind::AnotherPerson, None, None);
         self.alert(Alert::Safety);
+        self.take_back(|offer| !offer.mailed);
+        if self.episode.needs.iter().any(|n| n.state == NeedState::Received) {
+            self.effects.push(Effect::Match);
+        }
         Ok(())
     }
 

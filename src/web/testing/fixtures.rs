@@ -8,7 +8,7 @@ use crate::directory::{Organisation, Service};
 use crate::matching::{Candidate, Decision, Evidence, Excluded, Match, NeedMatch, Reasoned};
 use crate::referral::content::{
     Address, Consent, ContactPoint, ContactSystem, Language, Patient, Priority, Reason, ReasonFrom, RequestStatus,
-    Requester,
+    Requester, TaskState,
 };
 use crate::referral::{NhsNumber, Referral, SafeContact, ServiceId, Sharing, Source};
 
@@ -63,6 +63,7 @@ pub(crate) fn referral() -> Referral {
             version: "1".to_owned(),
         },
         status: RequestStatus::Active,
+        task: TaskState::Open,
         authored: Some(start()),
         priority: Priority::Routine,
         patient: Patient {

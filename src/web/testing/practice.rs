@@ -26,13 +26,13 @@ impl PracticeSystem for FakePractice {
             return Err(EffectError::retry("the practice's system does not answer"));
         }
         let held = self.holds.lock().unwrap().clone();
-        Ok(Input::Readable(Box::new(held.unwrap()), RawFhir { documents: vec!["{}".to_owned()], task_version: None }))
+        Ok(Input::Readable(Box::new(held.unwrap()), RawFhir { documents: vec!["{}".to_owned()], ..RawFhir::default() }))
     }
     async fn file(&self, _: &ClinicalFiling) -> Result<Receipt, EffectError> {
         Ok(Receipt::Filed(Vec::new()))
     }
     async fn keep_task(&self, _: &TaskStanding) -> Result<TaskWritten, EffectError> {
-        Ok(TaskWritten { id: "1".to_owned(), version: None })
+        Ok(TaskWritten { id: "1".to_owned(), version: None, left_alone: false })
     }
     async fn check(&self) -> Result<String, EffectError> {
         Ok("in memory".to_owned())

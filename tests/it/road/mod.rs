@@ -16,6 +16,7 @@ mod practice;
 mod record;
 mod reminders;
 mod replicas;
+mod tasks;
 mod terminal;
 mod whole;
 mod withdrawal;

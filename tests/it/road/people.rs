@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use wellbridge::demo::mail_catcher::MailFault;
-use wellbridge::referral::episode::{Actor, Hold};
+use wellbridge::referral::episode::{Actor, Hold, OfferStatus};
 
 use super::on_both;
 use crate::support::city::{self, PARTNERS, mailbox};
@@ -118,6 +118,61 @@ async fn a_new_rule_that_nobody_may_contact_the_person_keeps_the_waiting_mail_ba
         world.record.change("ServiceRequest", &sent.request, prohibited).await;
         it_is_kept_back(world, &sent, Hold::ContactProhibited).await;
     }
+}
+
+/// Taken on for one need; the mail about another, to a partner that knows nothing yet, waits for a busy mail server.
+async fn taken_on_while_another_mail_waits() -> (World, Sent) {
+    let mut feed = city::feed();
+    let mut benefits = city::befriending("bramley");
+    benefits["id"] = "benefits-befriending".into();
+    benefits["name"] = "Bramley Benefits Advice".into();
+    benefits["description"] = "Welfare benefits advice for people in Leeds: benefit checks, help to claim attendance \
+        allowance, PIP and universal credit, form filling and appeals. Anybody may refer by email."
+        .into();
+    feed.push(benefits);
+    let needs: toml::Value = vec!["befriending", "social-groups", "benefits-advice"].into();
+    let world = Plan::usual().feed(feed).set("programmes.leeds.auto_needs", needs).open().await;
+    let sent = world.gp_sends(&Story::lonely()).await;
+    world.partner(&world.open_offer(&sent).await).accepts().await;
+    for partner in PARTNERS {
+        world.mail.fail_next(1, &mailbox(partner), MailFault::AtRecipient(450));
+    }
+    let more = |request: &mut Value| {
+        let words = "Widowed six years, lives alone and is very lonely. Would love a regular visitor for a chat. Needs \
+            help to claim attendance allowance, benefits advice. Agrees to this referral.";
+        request["note"][0]["text"] = words.into();
+    };
+    world.record.change("ServiceRequest", &sent.request, more).await;
+    world.poll().await;
+    let offers = world.episode(&sent).await.offers;
+    let waits: Vec<bool> = offers.iter().map(|o| o.status == OfferStatus::Requested && !o.mailed).collect();
+    assert_eq!(waits, [false, true], "{offers:?}");
+    (world, sent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_uncertain_who_the_person_is_no_waiting_offer_leaves() {
+    let (world, sent) = taken_on_while_another_mail_waits().await;
+    let before = world.mails_to_partners().len();
+    let other = Story::lonely_too();
+    let changed = |patient: &mut Value| {
+        patient["identifier"][0]["value"] = other.nhs_number.into();
+        patient["name"][0]["family"] = other.family.into();
+        patient["birthDate"] = other.born.into();
+    };
+    world.record.change("Patient", &sent.patient, changed).await;
+    world.poll().await;
+    assert!(world.episode(&sent).await.person_in_question().is_some());
+    world.advance(SignedDuration::from_hours(6)).await;
+    world.advance_working_days(2).await;
+    assert_eq!(world.mails_to_partners().len(), before, "nobody new is asked until a coordinator has said who it is");
+    let jo = world.coordinator().await;
+    let page = jo.opens(&sent).await;
+    assert!(page.says("The new details are right"), "{}", page.html);
+    jo.browser.submit(&page, "/same-person", &[]).await;
+    jo.asks(&sent, "benefits-advice", "benefits").await;
+    assert_eq!(world.mails_to_partners().len(), before + 1, "then she asks, and it goes on");
+    world.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use wellbridge::practice::{RawFhir, Unreadable};
 use wellbridge::random;
 use wellbridge::referral::content::{
-    Address, ContactPoint, ContactSystem, Priority, ReasonFrom, RequestStatus, Requester,
+    Address, ContactPoint, ContactSystem, Priority, ReasonFrom, RequestStatus, Requester, TaskState,
 };
 use wellbridge::referral::episode::{Actor, Episode, Facts, Hold};
 use wellbridge::referral::event::{Effect, Event, Place as Goes, Placed};
@@ -52,6 +52,7 @@ pub(crate) fn referral(request: &str, version: &str) -> Referral {
     Referral {
         source: Source { practice: "beech-lane".into(), request: request.into(), task: None, version: version.into() },
         status: RequestStatus::Active,
+        task: TaskState::Open,
         authored: Some(at(-60)),
         priority: Priority::Routine,
         patient: Patient {
@@ -91,7 +92,7 @@ pub(crate) const PATIENT: &str =
     r#"{"resourceType":"Patient","name":[{"text":"Alison Barraclough"}],"birthDate":"1942-03-09"}"#;
 
 pub(crate) fn raw(documents: &[&str]) -> RawFhir {
-    RawFhir { documents: documents.iter().map(|&d| d.to_owned()).collect(), task_version: None }
+    RawFhir { documents: documents.iter().map(|&d| d.to_owned()).collect(), ..RawFhir::default() }
 }
 
 /// An entry that could not be read.

@@ -368,6 +368,21 @@ impl World {
         self.restart().await;
     }
 
+    /// The database file is lost, and an empty one is begun; a coordinator confirms the partners anew.
+    pub(crate) async fn loses_its_database(&mut self) {
+        self.stop().await;
+        for file in ["wellbridge.sqlite", "wellbridge.sqlite-wal", "wellbridge.sqlite-shm"] {
+            // The last connection takes the two others with it.
+            let _ = std::fs::remove_file(self.directory.join(file));
+        }
+        self.rises().await;
+        self.drain().await;
+        for partner in city::PARTNERS {
+            self.confirm(partner).await;
+        }
+        self.drain().await;
+    }
+
     /// The process dies where it stands, without a word: what it was doing is never done.
     pub(crate) async fn dies(&mut self) {
         let Some(mut running) = self.running.take() else { return };

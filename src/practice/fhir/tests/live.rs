@@ -59,7 +59,10 @@ async fn travel(practice: &FhirPractice, request: &str) {
     let mut standing = record::standing(CoarseStep::Seeking);
     (standing.source, standing.outputs, standing.seen) = (referral.source.clone(), Vec::new(), None);
     let written = practice.keep_task(&standing).await.unwrap();
-    assert_eq!(practice.keep_task(&standing).await.unwrap(), TaskWritten { id: written.id.clone(), version: None });
+    assert_eq!(
+        practice.keep_task(&standing).await.unwrap(),
+        TaskWritten { id: written.id.clone(), version: None, left_alone: false }
+    );
     (standing.step, standing.outputs) = (CoarseStep::Closed(Closed::Finished), first);
     assert!(practice.keep_task(&standing).await.unwrap().version.is_some());
 

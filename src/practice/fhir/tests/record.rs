@@ -32,7 +32,7 @@ async fn a_task_somebody_else_changed_is_read_again_and_their_words_stay() {
     });
     let written = script.practice().keep_task(&standing(CoarseStep::Booked)).await.unwrap();
     // Version 5 was somebody else's and not yet polled, so 6 must not pass for our echo.
-    assert_eq!(written, TaskWritten { id: "t1".into(), version: None });
+    assert_eq!(written, TaskWritten { id: "t1".into(), version: None, left_alone: false });
     let puts = script.asked("PUT /r4/Task/t1");
     assert_eq!(
         puts.iter().map(|p| p.headers["if-match"].to_str().unwrap()).collect::<Vec<_>>(),
@@ -92,7 +92,7 @@ async fn where_the_practice_sent_no_task_ours_is_made_once() {
     let mut standing = standing(CoarseStep::Received);
     (standing.source.task, standing.seen) = (None, None);
     let written = script.practice().keep_task(&standing).await.unwrap();
-    assert_eq!(written, TaskWritten { id: "t9".into(), version: Some("1".into()) });
+    assert_eq!(written, TaskWritten { id: "t9".into(), version: Some("1".into()), left_alone: false });
     let created = &script.asked("POST /r4/Task")[1];
     assert!(
         created.headers["if-none-exist"].to_str().unwrap().starts_with("identifier=https%3A%2F%2Fwellbridge.example")
@@ -363,7 +363,7 @@ async fn a_task_that_the_practice_cancelled_is_never_written_over() {
         script.says("GET /r4/Task/t1", task("5", "cancelled"));
         script.says("PUT /r4/Task/t1", task("6", "in-progress"));
         let written = script.practice().keep_task(&standing(step)).await.unwrap();
-        assert_eq!(written, TaskWritten { id: "t1".into(), version: None }, "{step:?}");
+        assert_eq!(written, TaskWritten { id: "t1".into(), version: None, left_alone: true }, "{step:?}");
         assert!(script.asked("PUT ").is_empty(), "{step:?}");
     }
     // One that it only asks to cancel is brought to its end by us.

@@ -8,7 +8,7 @@ use crate::referral::event::{Decision, PartnerSaid, Placed};
 
 const NEEDS: [&str; 4] = ["befriending", "gardening", "debt-advice", UNREAD];
 const SERVICES: [&str; 3] = ["tea-club", "allotment", "money-shop"];
-const HOLDS: [Option<Hold>; 8] = [
+const HOLDS: [Option<Hold>; 9] = [
     None,
     None,
     None,
@@ -17,6 +17,7 @@ const HOLDS: [Option<Hold>; 8] = [
     Some(Hold::ContactProhibited),
     Some(Hold::Restricted),
     Some(Hold::BadNhsNumber),
+    Some(Hold::NotActive),
 ];
 
 /// Numbers from which an event is made, with an eye on where the referral stands: most are plausible.

@@ -153,8 +153,12 @@ fn effects_are_allowed(before: &Episode, event: &Event, after: &Episode, effects
             assert!(matches!(event, Event::Offered { offer, .. } if offer == id), "an offer is mailed by {event:?}");
         }
     }
-    if let Event::Offered { .. } | Event::IdentityViewed { .. } = event {
+    if let Event::Offered { .. } | Event::Reminded { .. } | Event::IdentityViewed { .. } = event {
         assert_eq!(before.person_in_question(), None, "{event:?} while it is uncertain who the person is");
+    }
+    if after.person_in_question().is_some() {
+        let waiting = |o: &&Offer| o.status == OfferStatus::Requested && !o.mailed;
+        assert_eq!(after.offers.iter().find(waiting), None, "somebody new is asked, and nobody knows for whom");
     }
     if let Event::OfferInError { offer, .. } = event {
         let alone = |state: &NeedState| {

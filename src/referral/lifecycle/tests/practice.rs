@@ -299,6 +299,31 @@ fn another_person_in_the_request_stops_everything_until_a_coordinator_says_who_i
 }
 
 #[test]
+fn while_it_is_uncertain_who_the_person_is_nobody_new_hears_of_them() {
+    let taken = Road::accepted();
+    let waits = taken.clone().then(&asked("gardening", 2, "allotment", Actor::Machine)).then(&Event::PersonChanged);
+    assert_eq!(waits.status(2), OfferStatus::Cancelled(Cause::Superseded), "its mail had not left");
+    assert_eq!(waits.mails(), [], "nobody was told, so nobody is told that it is over");
+    assert_eq!((waits.need("gardening"), waits.effects.contains(&Effect::Match)), (NeedState::Received, true));
+    let waits = waits.then(&matched(vec![propose("gardening", "allotment")]));
+    assert_eq!(waits.refuses(&asked("gardening", 3, "orchard", she())), Some(Refusal::Forbidden));
+    // One whose mail is there already stands, and is not reminded.
+    let told = taken.then(&asked("gardening", 2, "allotment", Actor::Machine)).then(&mailed(2));
+    let told = told.then(&Event::PersonChanged);
+    assert_eq!((told.status(2), told.status(1)), (OfferStatus::Requested, OfferStatus::Accepted));
+    assert_eq!(told.refuses(&Event::Reminded { offer: offer(2) }), Some(Refusal::Forbidden));
+    let known = told.clone().then(&the_same(&told, she()));
+    assert_eq!(known.then(&Event::Reminded { offer: offer(2) }).mails(), [OfferMail::Reminder]);
+}
+
+#[test]
+fn a_pause_is_told_to_the_task_when_it_comes_and_when_it_is_over() {
+    let road = Road::accepted().then(&Event::Updated { facts: held(Hold::NotActive) });
+    assert!(road.effects.contains(&Effect::KeepTask));
+    assert!(road.then(&Event::Updated { facts: Facts::default() }).effects.contains(&Effect::KeepTask));
+}
+
+#[test]
 fn a_further_change_is_another_matter_than_the_one_she_saw_and_the_practice_may_put_it_back() {
     let road = Road::started().then(&Event::PersonChanged);
     let seen = the_same(&road, she());
