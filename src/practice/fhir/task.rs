@@ -63,7 +63,8 @@ impl FhirPractice {
                 let mut wanted = read.value.clone();
                 if !self.bring_up_to(&mut wanted, standing) {
                     let left_alone = is_left_alone(&read.value, standing.step);
-                    return Ok(TaskWritten { id: task_id, version: version_id(&read.value), left_alone });
+                    let version = version_id(&read.value).filter(|_| !left_alone);
+                    return Ok(TaskWritten { id: task_id, version, left_alone });
                 }
                 // There was one already, made by an earlier attempt: it is brought up to date like any other.
                 id = Some(task_id);

@@ -121,7 +121,7 @@ async fn the_first_task_is_made_in_one_call_and_a_later_try_looks_for_it_first()
         let mut standing = standing(CoarseStep::Seeking);
         (standing.source.task, standing.seen, standing.first) = (None, None, taken_in);
         let written = script.practice().keep_task(&standing).await.unwrap();
-        assert_eq!(written, TaskWritten { id: "t9".into(), version: Some("1".into()) });
+        assert_eq!(written, TaskWritten { id: "t9".into(), version: Some("1".into()), left_alone: false });
         let asked = script.asked("");
         let made = asked.last().unwrap();
         assert_eq!(asked.len(), calls, "{asked:?}");
@@ -141,7 +141,7 @@ async fn a_task_that_is_there_though_it_was_taken_for_the_first_is_brought_up_to
     standing.first = Some(request("sr1", "p1").to_string());
     let written = script.practice().keep_task(&standing).await.unwrap();
     // Somebody may have changed it between the two tries: the next poll reads it.
-    assert_eq!(written, TaskWritten { id: "t1".into(), version: None });
+    assert_eq!(written, TaskWritten { id: "t1".into(), version: None, left_alone: false });
     assert!(script.asked("PUT ")[0].body.contains(r#""status":"accepted""#));
 }
 
