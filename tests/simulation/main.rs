@@ -7,7 +7,7 @@
 //! [`invariants`] looks from within and `tests/checker`, a process of its own that shares no code, looks from outside
 //! ([`checked`]). What fails is shrunk ([`run`]) to a list that stands in [`bugs`] from then on.
 //!
-//! The short form is a test like any other; `tests/simulate` runs as many scenarios as are asked for, on either store.
+//! `tests/run` plays a short form on either store; `tests/simulate` as many scenarios as are asked for.
 
 #![expect(
     clippy::unwrap_used,
