@@ -61,7 +61,7 @@ fn observed(mut value: Value) -> Value {
     value
 }
 
-fn answered(question: &str, answer: Value) -> Value {
+fn answered(question: &str, answer: &Value) -> Value {
     json!({"resourceType": "QuestionnaireResponse", "status": "completed",
         "text": {"status": "generated", "div": format!("<p>{question}</p>")},
         "item": [{"linkId": "1", "text": "Wellbeing", "item": [{"linkId": "1.1", "text": question, "answer": [answer]}]}]})
@@ -109,7 +109,7 @@ fn words_are_read_wherever_they_stand_in_the_request_its_task_or_what_is_attache
         ("a component", attached(observed(json!({"component": [{"code": {"text": "Mood"}, "valueString": SAID}]})))),
         ("an interpretation", attached(observed(json!({"interpretation": [{"text": SAID}]})))),
         ("a question with a yes", attached(observed(json!({"code": {"text": SAID}, "valueBoolean": true})))),
-        ("an answer", attached(answered("Anything else?", json!({"valueString": SAID})))),
+        ("an answer", attached(answered("Anything else?", &json!({"valueString": SAID})))),
         ("a description", attached(json!({"resourceType": "DocumentReference", "description": SAID}))),
         (
             "plain words in a document",
@@ -135,16 +135,16 @@ fn what_leads_on_is_followed() {
 
 #[test]
 fn every_code_is_kept_with_its_own_display_and_a_code_alone_too() {
-    let codes = json!([{"coding": [
+    let listed = json!([{"coding": [
         {"system": "http://snomed.info/sct", "code": "267076002", "display": "Lonely"},
         {"system": "http://snomed.info/sct", "code": "6471006"}]}]);
-    let referral = read(with("reasonCode", codes), vec![]);
+    let referral = read(with("reasonCode", listed), vec![]);
     let codes: Vec<&str> = referral.beside.iter().filter_map(|r| r.code.as_ref()).map(SnomedCode::as_str).collect();
     assert_eq!(codes, ["6471006"]);
-    let coded = observed(
+    let value = observed(
         json!({"valueCodeableConcept": {"coding": [{"system": "http://snomed.info/sct", "code": "6471006"}]}}),
     );
-    assert!(attached(coded).beside.iter().any(|r| r.code.as_ref().is_some_and(|c| c.as_str() == "6471006")));
+    assert!(attached(value).beside.iter().any(|r| r.code.as_ref().is_some_and(|c| c.as_str() == "6471006")));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_question_is_read_with_its_answer_and_not_at_all_with_a_no() {
         json!({"valueCoding": {"system": "http://loinc.org", "code": "LA6568-5", "display": "Not at all"}}),
     ];
     for answer in no {
-        let referral = attached(answered(asked, answer.clone()));
+        let referral = attached(answered(asked, &answer));
         assert!(!says(&referral, "Thoughts of ending"), "{answer}: {:?}", referral.beside);
     }
     for (answer, line) in [
@@ -172,10 +172,10 @@ fn a_question_is_read_with_its_answer_and_not_at_all_with_a_no() {
         (json!({"valueInteger": 2}), "Wellbeing: Thoughts of ending your life: 2"),
         (json!({"valueCoding": {"display": "Several days"}}), "Wellbeing: Thoughts of ending your life: Several days"),
     ] {
-        assert!(says(&attached(answered(asked, answer)), line), "{line}");
+        assert!(says(&attached(answered(asked, &answer)), line), "{line}");
     }
     assert!(says(
-        &attached(answered("Do you feel safe at home?", json!({"valueBoolean": false}))),
+        &attached(answered("Do you feel safe at home?", &json!({"valueBoolean": false}))),
         "no about being safe"
     ));
     let unasked = json!({"resourceType": "QuestionnaireResponse", "item": [{"linkId": "1", "text": asked}]});

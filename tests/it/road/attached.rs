@@ -43,12 +43,16 @@ async fn stays(what: &str, (world, sent): (World, Sent), hold: Hold) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_risk_said_anywhere_in_what_came_with_a_request_leaves_by_no_machine() {
-    let answers = json!({"resourceType": "QuestionnaireResponse", "status": "completed",
+    let answers = json!({"resourceType": "QuestionnaireResponse", "id": "q1", "status": "completed",
         "item": [{"linkId": "1", "text": "Anything else?", "answer": [{"valueString": SAID}]}]});
-    for resource in [observed(SAID.into()), answers] {
-        let story = sent_with(async |world: &World, sent: &Sent| attach(world, sent, resource).await).await;
-        stays("attached", story, Hold::Safety).await;
-    }
+    let attached = observed(SAID.into());
+    let story = sent_with(async |world: &World, sent: &Sent| attach(world, sent, attached).await);
+    stays("an observation", story.await, Hold::Safety).await;
+    let story = sent_with(async |world: &World, sent: &Sent| {
+        world.record.change("ServiceRequest", &sent.request, |r| r["contained"] = json!([answers])).await;
+        refer_to(world, sent, json!({"reference": "#q1"})).await;
+    });
+    stays("a form's answer", story.await, Hold::Safety).await;
     let coded = json!([{"text": "Lonely", "coding": [{"system": "http://snomed.info/sct", "code": "6471006"}]}]);
     let story = sent_with(async |world: &World, sent: &Sent| {
         world.record.change("ServiceRequest", &sent.request, |r| r["reasonCode"] = coded).await;
