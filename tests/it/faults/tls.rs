@@ -55,8 +55,8 @@ async fn a_practice_to_which_tls_fails_is_told_once_and_skips_nothing() {
 async fn a_feed_to_which_tls_fails_keeps_the_last_good_copy_and_is_told_once() {
     const URL: &str = "directory.feeds.city.url";
     let (council, plain) = Council::open(many()).await;
-    let plan = Plan::usual().set("directory.sync_every", "30 min").set("directory.feeds.city.kind", "http");
-    let mut world = plan.set(URL, plain.clone()).open().await;
+    let every = Plan::usual().set("directory.sync_every", "30 min");
+    let mut world = every.set("directory.feeds.city.kind", "http").set(URL, plain.clone()).open().await;
     for (n, (name, address, when)) in rows(&plain).into_iter().enumerate() {
         let told_before = told(&world).await;
         world.restart_with(URL, &address).await;
