@@ -160,7 +160,7 @@ fn a_task_whose_focus_leads_nowhere_is_told_what_its_focus_is() {
         let value = json!({"resourceType": "Task", "id": "t1", "focus": focus});
         let (known, mappings) = (Known::new(None), Mappings::builtin().unwrap());
         let practice = PracticeId::new("beckside");
-        let reader = Reader { practice: &practice, mappings: &mappings, known: &known, now: now() };
+        let reader = Reader { practice: &practice, mappings: &mappings, known: &known, us: Us::default(), now: now() };
         let Input::Unreadable(held, _) = reader.task_alone(&Resource { raw: value.to_string(), value }) else {
             panic!("{why}: read")
         };

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use wellbridge::effect::EffectError;
 use wellbridge::jobs;
-use wellbridge::practice::{ClinicalFiling, Input, Page, PollFrom, PracticeSystem, Receipt, TaskStanding, TaskWritten};
+use wellbridge::practice::{
+    ClinicalFiling, Input, LastRead, Page, PollFrom, PracticeSystem, Receipt, TaskStanding, TaskWritten,
+};
 use wellbridge::referral::Source;
 use wellbridge::store::ListFilter;
 
@@ -99,10 +102,19 @@ impl Drop for Inside<'_> {
 
 #[async_trait::async_trait]
 impl PracticeSystem for Door {
-    async fn poll(&self, from: &PollFrom) -> Result<Page, EffectError> {
+    async fn poll(&self, from: &PollFrom, known: &dyn LastRead) -> Result<Page, EffectError> {
         let _inside = Inside::of(&self.seen);
         self.seen.is_open.subscribe().wait_for(|open| *open).await.unwrap();
-        self.system.poll(from).await
+        self.system.poll(from, known).await
+    }
+
+    async fn changed(
+        &self,
+        open: &[Source],
+        since: Timestamp,
+        known: &dyn LastRead,
+    ) -> Result<Vec<Input>, EffectError> {
+        self.system.changed(open, since, known).await
     }
 
     async fn read(&self, source: &Source) -> Result<Input, EffectError> {
