@@ -92,7 +92,7 @@ pub fn start(
 pub fn step(episode: &Episode, event: &Event, filing: FilingId, now: Timestamp) -> Step {
     let mut next = Draft { episode: episode.clone(), effects: Vec::new(), filing, now };
     next.take(event)?;
-    if coarse_key(&next.episode) != coarse_key(episode) {
+    if Coarse::of(&next.episode) != Coarse::of(episode) {
         next.effects.push(Effect::KeepTask);
     }
     Ok((next.episode, next.effects))
@@ -124,14 +124,29 @@ const fn is_unreadable(why: Hold) -> bool {
 }
 
 /// What the coordination Task can tell apart; when it changes, the Task is written.
-fn coarse_key(episode: &Episode) -> (ReferralState, Vec<(OfferStatus, bool, bool)>, bool, bool, usize) {
-    let open = episode.offers.iter().filter(|o| !o.status.is_final());
-    let offers = open.map(|o| (o.status, o.booked, o.missed)).collect();
-    let withdrawing = episode.state() == ReferralState::Withdrawn && episode.offers.iter().any(|o| o.notice_owed);
-    let filed = episode.filings.iter().filter(|f| f.status == FilingStatus::Filed).count();
-    // What the practice paused says so itself; when that is over, the Task says again where the referral stands.
-    let paused = episode.facts.hold == Some(Hold::NotActive);
-    (episode.state(), offers, withdrawing, paused, filed)
+#[derive(PartialEq, Eq)]
+struct Coarse {
+    state: ReferralState,
+    /// Of each open offer: where it stands, booked, missed.
+    offers: Vec<(OfferStatus, bool, bool)>,
+    withdrawing: bool,
+    /// What the practice paused says so itself; when that is over, the Task says again where the referral stands.
+    paused: bool,
+    filed: usize,
+}
+
+impl Coarse {
+    fn of(episode: &Episode) -> Self {
+        let open = episode.offers.iter().filter(|o| !o.status.is_final());
+        let state = episode.state();
+        Self {
+            offers: open.map(|o| (o.status, o.booked, o.missed)).collect(),
+            withdrawing: state == ReferralState::Withdrawn && episode.offers.iter().any(|o| o.notice_owed),
+            paused: episode.facts.hold == Some(Hold::NotActive),
+            filed: episode.filings.iter().filter(|f| f.status == FilingStatus::Filed).count(),
+            state,
+        }
+    }
 }
 
 /// A step being taken.
