@@ -219,7 +219,7 @@ def tasks_untrue(world):
 
 
 def is_cancelled_by_us(task):
-    return any(name.startswith(OURS) and name.endswith(".ended") for name in our_names(task))
+    return any(name.startswith(OURS) and name.endswith(".ended-cancelled") for name in our_names(task))
 
 
 # ---- mails ----------------------------------------------------------------------------------------------------------

@@ -211,7 +211,7 @@ class Faults(unittest.TestCase):
         task = self.world.record["Task"][0]
         task["status"] = "cancelled"
         self.is_well()
-        task["identifier"].append({"system": OURS + "episode", "value": "alder.ended"})
+        task["identifier"].append({"system": OURS + "episode", "value": "alder.ended-cancelled"})
         self.finds("tasks_untrue")
 
     # ---- mails ----

@@ -227,7 +227,8 @@ fn a_task_taken_back_by_the_practice_takes_the_referral_back_and_our_own_does_no
             "focus": {"reference": "ServiceRequest/sr1"}, "for": {"reference": "Patient/p1"}})
     };
     let mut ours = task("cancelled", Some("6.0"));
-    ours["identifier"] = json!([{"system": "https://wellbridge.example/fhir/Id/episode", "value": "sr1.ended"}]);
+    ours["identifier"] =
+        json!([{"system": "https://wellbridge.example/fhir/Id/episode", "value": "sr1.ended-cancelled"}]);
     assert!(!readable(read(request(), Some(patient()), vec![ours])).status.is_withdrawn(), "our own word is no news");
     for (status, business, withdrawn) in [
         ("requested", None, false),
@@ -256,7 +257,7 @@ fn a_task_taken_back_by_the_practice_takes_the_referral_back_and_our_own_does_no
         let theirs = readable(read(request(), Some(patient()), vec![task(status, None)]));
         assert_eq!((theirs.task, theirs.status.is_withdrawn()), (state, false), "{status}");
         let mut marked = task(status, None);
-        marked["identifier"] = json!([{"value": "sr1.ended"}]);
+        marked["identifier"] = json!([{"value": format!("sr1.ended-{status}")}]);
         let ours = if state == TaskState::Ended { TaskState::EndedByUs } else { state };
         assert_eq!(readable(read(request(), Some(patient()), vec![marked])).task, ours, "{status}");
     }

@@ -91,14 +91,16 @@ pub(super) fn task_state(task: &Value) -> TaskState {
     }
 }
 
-/// The value of the identifier that we put on a Task when we end it ourselves.
-pub(super) fn ended_by_us(request: &str) -> String {
-    episode_value(request, "ended")
+/// The value of the identifier that we put on a Task when we end it ourselves. It names the end: one that the practice
+/// gives the Task afterwards is the practice's.
+pub(super) fn ended_by_us(request: &str, status: &str) -> String {
+    episode_value(request, &format!("ended-{status}"))
 }
 
 fn is_ended_by_us(task: &Value) -> bool {
     let focus = text(&task["focus"]["reference"]).and_then(|focus| focus.rsplit('/').next());
-    let Some(mark) = focus.map(ended_by_us) else { return false };
+    let Some((focus, status)) = focus.zip(text(&task["status"])) else { return false };
+    let mark = ended_by_us(focus, status);
     json::list(&task["identifier"]).any(|identifier| identifier["value"] == mark.as_str())
 }
 

@@ -114,7 +114,7 @@ impl FhirPractice {
     fn bring_up_to(&self, task: &mut Value, standing: &TaskStanding) -> bool {
         let changed = bring_up_to(task, standing);
         if changed && is_over(task) {
-            let value = ended_by_us(&standing.source.request);
+            let value = ended_by_us(&standing.source.request, json::text(&task["status"]).unwrap_or_default());
             let mut all: Vec<Value> = json::list(&task["identifier"]).cloned().collect();
             if !all.iter().any(|identifier| identifier["value"] == value.as_str()) {
                 all.push(json!({"system": self.mappings.write.episode, "value": value}));

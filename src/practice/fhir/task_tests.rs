@@ -124,7 +124,7 @@ fn a_task_that_the_practice_paused_says_so_until_the_end_and_one_that_it_ended_f
 #[test]
 fn what_we_ended_takes_further_outputs_and_no_other_end() {
     let mut task = json!({"resourceType": "Task", "id": "t1", "status": "completed",
-        "focus": {"reference": "ServiceRequest/sr1"}, "identifier": [{"value": "sr1.ended"}]});
+        "focus": {"reference": "ServiceRequest/sr1"}, "identifier": [{"value": "sr1.ended-completed"}]});
     let mut finished = standing(CoarseStep::Closed(Closed::Finished));
     finished.outputs = vec!["DocumentReference/2".into()];
     assert!(bring_up_to(&mut task, &finished));

@@ -161,9 +161,9 @@ async fn while_it_is_uncertain_who_the_person_is_no_waiting_offer_leaves() {
         patient["birthDate"] = other.born.into();
     };
     world.record.change("Patient", &sent.patient, changed).await;
-    world.poll().await;
-    assert!(world.episode(&sent).await.person_in_question().is_some());
+    // The last look before the mail's next try finds it.
     world.advance(SignedDuration::from_hours(6)).await;
+    assert!(world.episode(&sent).await.person_in_question().is_some());
     world.advance_working_days(2).await;
     assert_eq!(world.mails_to_partners().len(), before, "nobody new is asked until a coordinator has said who it is");
     let jo = world.coordinator().await;
