@@ -6,6 +6,7 @@
 pub mod feed;
 pub mod index;
 pub mod localities;
+pub(crate) mod plain;
 mod sync;
 pub mod words;
 

@@ -65,8 +65,8 @@ impl Tx {
             let now = super::ledger::floor_ms(now);
             let facts = under_history(facts, referral, None);
             let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
-            self.receive(&episode, source, stopped_by_task(referral, facts), effects, now).await?;
-            self.read_task_at(new_id, source, raw, now).await?;
+            self.receive(&episode, source, raw.task_version.as_deref(), stopped_by_task(referral, facts), effects, now)
+                .await?;
             self.put_content(new_id, programme, referral, false, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             return Ok(TakenIn::New(new_id));
@@ -172,8 +172,7 @@ impl Tx {
         let Some(known) = self.known(source).await? else {
             let now = super::ledger::floor_ms(now);
             let (episode, effects) = lifecycle::start(new_id, &source.practice, programme, facts, now);
-            self.receive(&episode, source, text, effects, now).await?;
-            self.read_task_at(new_id, source, raw, now).await?;
+            self.receive(&episode, source, raw.task_version.as_deref(), text, effects, now).await?;
             self.put_raw(new_id, programme, &source.version, raw, now).await?;
             return Ok(TakenIn::New(new_id));
         };
@@ -251,20 +250,6 @@ impl Tx {
             .execute(&mut self.inner)
             .await?;
         Ok(())
-    }
-
-    /// Notes in which version the practice's own Task was read that came with a new referral.
-    async fn read_task_at(
-        &mut self,
-        id: ReferralId,
-        source: &Source,
-        raw: &RawFhir,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        match raw.task_version.as_deref() {
-            Some(version) => self.read_at(id, source, Some(version), now).await,
-            None => Ok(()),
-        }
     }
 
     /// Notes that a referral was read at its practice just now, and its Task where that is new.

@@ -79,8 +79,8 @@ const STANDING_LOCKED: &str = standing!(" for update");
 const INSERT_EVENT: &str = "insert into event (referral_id, seq, programme_id, version, body, occurred, recorded,
     effect_id) values ($1, $2, $3, $4, $5, $6, $7, $8)";
 const INSERT_REFERRAL: &str = "insert into referral (id, programme_id, practice_id, request_id, task_id, input_version,
-    explanation, seq, state, hold, need, since, received, changed, read_again, attention, episode)
-    values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $11, $11, $11, 0, $12)";
+    explanation, seq, state, hold, need, since, received, changed, read_again, attention, episode, task_version)
+    values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $11, $11, $11, 0, $12, $13)";
 const UPDATE_REFERRAL: &str =
     "update referral set seq = $2, state = $3, hold = $4, need = $5, since = $6, changed = $7,
     attention = $8, episode = $9 where id = $1 and seq = $10";
@@ -105,6 +105,7 @@ impl Tx {
         &mut self,
         episode: &Episode,
         source: &Source,
+        task_version: Option<&str>,
         explanation: Option<&str>,
         effects: Vec<Effect>,
         now: Timestamp,
@@ -128,6 +129,7 @@ impl Tx {
             .bind(summary.need)
             .bind(ms(now))
             .bind(json("an episode", episode)?)
+            .bind(task_version)
             .execute(&mut self.inner)
             .await?;
         self.insert_event(episode, 1, &event, now, now, None).await?;

@@ -6,7 +6,8 @@
 use jiff::civil::{Date, DateTime};
 use serde_json::Value;
 
-use super::text::{email_in, field, plain, plain_field, usable_email};
+use super::text::{email_in, field, plain_field, usable_email};
+use crate::directory::plain::plain;
 use crate::{
     directory::{Organisation, Place, Service, ServiceStatus},
     referral::ServiceId,

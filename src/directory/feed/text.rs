@@ -1,7 +1,8 @@
-//! The texts of a feed made plain: HTML to words, entities read, addresses that are addresses.
+//! The fields of a feed's objects: texts made plain, addresses that are addresses.
 
-use html2text::config;
 use serde_json::Value;
+
+use crate::directory::plain::plain;
 
 /// Placeholders that exporters write where no address is known. `.example` is left alone: the samples use it.
 const PLACEHOLDER_HOSTS: [&str; 6] =
@@ -22,38 +23,6 @@ pub(super) fn field(object: &Value, name: &str) -> Option<String> {
 /// The same as plain text.
 pub(super) fn plain_field(object: &Value, name: &str) -> Option<String> {
     field(object, name).map(|text| plain(&text)).filter(|text| !text.is_empty())
-}
-
-/// HTML, escaped HTML or plain text as plain text, a line for a paragraph.
-pub(super) fn plain(text: &str) -> String {
-    let mut plain = text.to_owned();
-    // Twice at most: some exporters escape the markup once more ("&lt;p&gt;").
-    for _ in 0..2 {
-        if !looks_like_markup(&plain) {
-            break;
-        }
-        let config = config::plain_no_decorate().link_footnotes(false).allow_width_overflow();
-        match config.string_from_read(plain.as_bytes(), 20_000) {
-            Ok(read) => plain = read,
-            Err(_) => break,
-        }
-    }
-    let lines = plain.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-fn looks_like_markup(text: &str) -> bool {
-    let tag = text.split('<').skip(1).any(|rest| {
-        let next = rest.chars().next();
-        next.is_some_and(|c| c.is_ascii_alphabetic() || c == '/' || c == '!') && rest.contains('>')
-    });
-    let entity = text.split('&').skip(1).any(|rest| {
-        rest.find(';').is_some_and(|end| {
-            let name = rest.get(..end).unwrap_or("");
-            (2..=8).contains(&end) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '#')
-        })
-    });
-    tag || entity
 }
 
 /// An address a mail could be sent to, lower case in its host; none for a placeholder or nonsense.
@@ -90,18 +59,6 @@ pub(super) fn email_in(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn markup_and_entities_become_plain_words() {
-        for (html, text) in [
-            ("<p>Tea &amp; chat</p><ul><li>Free</li></ul>", "Tea & chat\n* Free"),
-            ("&lt;p&gt;Escaped&lt;/p&gt;", "Escaped"),
-            ("Fish & chips, under <5s", "Fish & chips, under <5s"),
-            ("  two\u{a0} spaces ", "two spaces"),
-        ] {
-            assert_eq!(plain(html), text, "{html}");
-        }
-    }
 
     #[test]
     fn placeholders_are_no_addresses() {

@@ -18,6 +18,7 @@ use super::json::{self, text};
 use super::patient;
 use super::request::{is_void, words};
 use super::resolver::Target;
+use crate::directory::plain::plain;
 use crate::referral::SnomedCode;
 use crate::referral::content::{Reason, ReasonFrom, Unread, WhyUnread};
 
@@ -93,34 +94,6 @@ fn is_reference(value: &Value) -> bool {
     value["reference"].is_string() || (value["identifier"].is_object() && value["resourceType"].is_null())
 }
 
-/// The words of a narrative: blocks part sentences, cells part clauses, letters in bold stay in their word.
-pub(super) fn narrative(div: &str) -> String {
-    let mut said = String::with_capacity(div.len());
-    for (i, part) in div.split('<').enumerate() {
-        // "BP < 90" opens no tag.
-        let is_tag = i > 0 && part.starts_with(|c: char| c.is_ascii_alphabetic() || "/!".contains(c));
-        let Some((tag, after)) = part.split_once('>').filter(|_| is_tag) else {
-            said.push_str(if i > 0 { "<" } else { "" });
-            said.push_str(part);
-            continue;
-        };
-        let name = tag.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
-        said.push_str(match name.to_ascii_lowercase().as_str() {
-            "" | "b" | "i" | "u" | "em" | "strong" | "span" | "a" | "small" | "font" | "sup" | "sub" => "",
-            "td" | "th" if tag.starts_with('/') => "",
-            "td" | "th" => ": ",
-            _ => "\n",
-        });
-        said.push_str(after);
-    }
-    for (entity, letter) in
-        [("&nbsp;", " "), ("&#160;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'")]
-    {
-        said = said.replace(entity, letter);
-    }
-    said.replace("&amp;", "&")
-}
-
 impl Reader<'_> {
     /// Walks the request, its Tasks and all they lead to; what the reasons say already is not said again.
     pub(super) fn beside(&self, request: &Value, task: Option<&Value>, reasons: &[Reason]) -> Beside {
@@ -133,18 +106,13 @@ impl Reader<'_> {
             unread: BTreeSet::new(),
         };
         walk.resource(request, request, 0);
-        let mut about: Vec<&Value> =
-            self.known.all("Task").map(|t| &t.value).filter(|t| self.is_about(t, request)).collect();
+        let mut about: Vec<&Value> = self.known.tasks_about(request).map(|t| &t.value).collect();
         about.sort_by_key(|t| text(&t["id"]));
         for task in task.into_iter().chain(about) {
             walk.resource(task, task, 0);
         }
         walk.found.unread = walk.unread.into_iter().collect();
         walk.found
-    }
-
-    fn is_about(&self, task: &Value, request: &Value) -> bool {
-        self.known.follow(&task["focus"], task).is_some_and(|focus| std::ptr::eq(focus, request) || focus == request)
     }
 }
 
@@ -220,7 +188,7 @@ impl<'a> Walk<'a> {
             self.say(word);
         // A form's narrative repeats every question, whatever the answer; a Consent has a reader of its own.
         } else if !matches!(at.kind, "QuestionnaireResponse" | "Consent") {
-            self.say(&narrative(word));
+            self.say(&plain(word));
         }
     }
 
@@ -262,7 +230,7 @@ impl<'a> Walk<'a> {
         let data = parts.get("data").and_then(text).filter(|_| kind.starts_with("text/"));
         let words = data.and_then(|d| STANDARD.decode(d).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
         match words {
-            Some(words) if kind.starts_with("text/html") => self.say(&narrative(&words)),
+            Some(words) if kind.starts_with("text/html") => self.say(&plain(&words)),
             Some(words) => self.say(&words),
             None => self.cannot_read(at.kind, WhyUnread::Document),
         }

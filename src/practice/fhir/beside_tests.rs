@@ -241,11 +241,3 @@ fn a_rule_about_contact_is_read_wherever_it_stands_and_whatever_letters_it_is_ma
         assert_ne!(referral.safe_contact, SafeContact::Open, "{detail}");
     }
 }
-
-#[test]
-fn a_narrative_is_read_as_it_is_seen() {
-    let div = "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>She is <b>sui</b>cidal.</p><table><tr><td>DV</td><td>no</td></tr></table>A&nbsp;&amp;&nbsp;E</div>";
-    assert_eq!(narrative("BP < 90, pulse > 100 &lt; last"), "BP < 90, pulse > 100 < last");
-    let said = narrative(div);
-    assert!(said.contains("suicidal.\n") && said.contains("DV: no") && said.ends_with("A & E\n"), "{said:?}");
-}

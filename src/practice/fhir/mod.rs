@@ -30,6 +30,7 @@ mod requester;
 mod resolver;
 mod scores;
 mod status;
+mod stray;
 mod tally;
 mod task;
 mod typed;

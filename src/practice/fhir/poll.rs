@@ -19,7 +19,7 @@ use super::fetch::Fetch;
 use super::intake::{version, version_id};
 use super::json;
 use super::owner::Whose;
-use super::resolver::{Known, Resource, Target};
+use super::resolver::{Known, Resource};
 use super::tally::Tally;
 use crate::effect::EffectError;
 use crate::practice::{Input, LastRead, Page, PollFrom, RawFhir, Unreadable};
@@ -207,12 +207,7 @@ impl FhirPractice {
 
     /// Our Task about a request: an open one before a closed one, then the one changed last.
     pub(super) fn task_of(&self, known: &Known, request: &Resource) -> Option<Arc<Resource>> {
-        let key = json::key(&request.value)?;
-        let ours = known.all("Task").filter(|task| {
-            let about =
-                matches!(known.target(&task.value["focus"]), Target::Local(kind, id) if format!("{kind}/{id}") == key);
-            about && self.is_ours(known, task)
-        });
+        let ours = known.tasks_about(&request.value).filter(|task| self.is_ours(known, task));
         ours.max_by_key(|task| {
             let open = !matches!(
                 task.value["status"].as_str(),

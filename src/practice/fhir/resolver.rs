@@ -74,6 +74,18 @@ impl Known {
         self.by_key.values().chain(keyless).filter(move |r| json::kind(&r.value) == kind)
     }
 
+    /// Every Task whose focus is this request.
+    pub(super) fn tasks_about<'a>(&'a self, request: &'a Value) -> impl Iterator<Item = &'a Arc<Resource>> {
+        let key = json::key(request);
+        let is_it = move |found: &Value| if key.is_some() { json::key(found) == key } else { found == request };
+        self.all("Task").filter(move |task| match self.target(&task.value["focus"]) {
+            Target::Contained(_) => false,
+            // The request may be one that was read by itself.
+            Target::Local(kind, id) => Some(format!("{kind}/{id}")) == json::key(request),
+            other => self.find(&other).is_some_and(|found| is_it(&found.value)),
+        })
+    }
+
     /// Where `reference` (a FHIR Reference) points.
     pub(super) fn target(&self, reference: &Value) -> Target {
         let Some(text) = json::text(&reference["reference"]) else {
